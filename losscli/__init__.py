@@ -1,0 +1,109 @@
+"""Compute, differentiate and explain the losses of torch.nn, without PyTorch.
+
+    import losscli
+    losscli.compute("huber", input=[0.1, 5.0], target=[0, 0])       # 2.2525
+    losscli.grad("huber", input=[0.1, 5.0], target=[0, 0])          # {"input": array([0.05, 0.5])}
+    losscli.explain("huber", input=[0.1, 5.0], target=[0, 0])       # the worked calculation
+
+Importing this imports nothing heavy; NumPy comes with the first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from losscli.errors import LosscliError
+
+if TYPE_CHECKING:
+    from losscli.engine import Problem
+    from losscli.explanation import Explanation
+    from losscli.parameters import Array
+
+__version__ = "0.1.0"
+__all__ = ["LosscliError", "__version__", "compute", "explain", "grad"]
+
+
+def compute(
+    loss: str,
+    *,
+    reduction: str = "mean",
+    dtype: str = "auto",
+    threads: int | None = None,
+    **arguments: Any,
+) -> Any:
+    """The value of a loss.
+
+    `loss` is a name (`"cross-entropy"`, or PyTorch's own). `arguments` are its tensors and options under
+    torch.nn's names; arrays may be lists or NumPy arrays and are never modified. `reduction` is none,
+    mean or sum (batchmean too for kl-div); `dtype` is auto, float64 or float32.
+
+    Returns a NumPy scalar, for reduction none an array of one value a row.
+    Raises LosscliError for whatever is the caller's to fix.
+    """
+    return _problem(loss, reduction, dtype, threads, arguments).value()
+
+
+def grad(
+    loss: str,
+    *,
+    wrt: str | Sequence[str] | None = None,
+    grad_output: Any = None,
+    reduction: str = "mean",
+    dtype: str = "auto",
+    threads: int | None = None,
+    **arguments: Any,
+) -> dict[str, Array]:
+    """The gradient of a loss by its predictions, or by each tensor in `wrt`.
+
+    `grad_output` is the gradient from above, of the result's shape, 1 by default: with reduction none
+    the gradient is that of the sum. The rest is as for `compute`.
+
+    Returns arrays by tensor name, each of its tensor's shape.
+    """
+    names = [wrt] if isinstance(wrt, str) else wrt
+    return _problem(loss, reduction, dtype, threads, arguments).gradient(names, grad_output)
+
+
+def explain(
+    loss: str,
+    *,
+    rows: Sequence[int | tuple[int, ...]] | None = None,
+    top: int | None = None,
+    gradient: bool = True,
+    wrt: str | Sequence[str] | None = None,
+    reduction: str = "mean",
+    dtype: str = "auto",
+    threads: int | None = None,
+    **arguments: Any,
+) -> Explanation:
+    """The worked calculation of a loss: every step with its formula and the numbers put in.
+
+    `rows` chooses the rows that are shown, `top` those with the largest loss; totals are always over
+    everything. The rest is as for `compute`.
+    """
+    from losscli.explanation import explain as explain_problem
+
+    names = [wrt] if isinstance(wrt, str) else wrt
+    problem = _problem(loss, reduction, dtype, threads, arguments)
+    return explain_problem(problem, rows=rows, top=top, gradient=gradient, wrt=names)
+
+
+def _problem(
+    name: str, reduction: str, dtype: str, threads: int | None, arguments: dict[str, Any]
+) -> Problem:
+    from losscli.engine import Problem
+    from losscli.losses import load
+    from losscli.reduction import legacy
+
+    loss = load(name)
+    size_average, reduce = arguments.pop("size_average", None), arguments.pop("reduce", None)
+    tensors = {n: arguments.pop(n) for n in loss.tensors if n in arguments}
+    return Problem(
+        loss,
+        tensors,
+        arguments,
+        reduction=legacy(size_average, reduce) or reduction,
+        dtype=dtype,
+        threads=threads,
+    )

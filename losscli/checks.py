@@ -1,0 +1,103 @@
+"""Shapes, ranges, class indices: each check raises one named error.
+
+Checks on values look at a block and raise RangeError with the position in it; the engine adds where
+the block lies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from losscli.errors import KindError, RangeError, place
+from losscli.parameters import Array, Loss
+
+
+def number_text(value: Any) -> str:
+    """A number for a message, in the shortest digits that tell it from its neighbours."""
+    return str(np.asarray(value)[()])
+
+
+def within(loss: Loss, name: str, block: Array) -> None:
+    """RangeError unless every number of the tensor lies in the range that its signature gives.
+
+    NaN passes, as it does in PyTorch: it shows in the result.
+    """
+    tensor = loss.tensors[name].tensor
+    low, high = tensor.at_least, tensor.at_most
+    if not block.size or (low == -np.inf and high == np.inf):
+        return
+    least, most = np.fmin.reduce(block, axis=None), np.fmax.reduce(block, axis=None)
+    if least >= low and most <= high or np.isnan(least):
+        return
+    outside = (block < low) | (block > high)
+    if not outside.any():
+        return
+    position = _first(outside)
+    value = number_text(block[position])
+    expected = f"outside [{low:g}, {high:g}]" if high < np.inf else f"but must be at least {low:g}"
+    hint = f" {tensor.hint}" if tensor.hint else ""
+    raise RangeError(
+        lambda where: f"{loss.name}: {where} is {value}, {expected}.{hint}", name, position
+    )
+
+
+def whole_numbers(loss: str, name: str, array: Array, hint: str = "") -> Array:
+    """The array as integers; KindError unless its numbers are whole."""
+    if array.dtype.kind in "iu":
+        return array
+    if array.dtype.kind == "f":
+        whole = np.isfinite(array) & (np.floor(array) == array)
+        if whole.all():
+            return array.astype(np.int64)
+        position = _first(~whole)
+        raise KindError(
+            f"{loss}: {place(name, position)} is {number_text(array[position])}; "
+            f"expected a whole number.{hint and ' ' + hint}"
+        )
+    raise KindError(f"{loss}: {name} holds {kind_text(array)}; expected whole numbers.")
+
+
+def kind_text(array: Array) -> str:
+    """What an array holds, in words."""
+    kinds = {"f": "floating-point numbers", "i": "whole numbers", "u": "whole numbers"}
+    kinds |= {"b": "booleans", "c": "complex numbers", "U": "words"}
+    return kinds.get(array.dtype.kind, f"objects of type {array.dtype}")
+
+
+def class_indices(
+    loss: str, name: str, block: Array, classes: int, ignore: int | None = None, of: str = "input"
+) -> None:
+    """RangeError unless every index names one of `classes` classes or is the ignored one."""
+    if not block.size:
+        return
+    if int(block.min()) >= 0 and int(block.max()) < classes:
+        return
+    outside = (block < 0) | (block >= classes)
+    if ignore is not None:
+        outside &= block != ignore
+    if not outside.any():
+        return
+    position = _first(outside)
+    value = int(block[position])
+    kept = block[block != ignore] if ignore is not None else block
+    if value == classes and int(kept.min()) >= 1:
+        hint = "The indices look as if they started at 1: subtract 1."
+    elif value < 0 and ignore is not None:
+        hint = f"To leave rows out, use ignore_index ({ignore}) as their target."
+    else:
+        hint = "Class indices start at 0."
+    span = f"0 to {classes - 1}" if classes else "none"
+    raise RangeError(
+        lambda where: (
+            f"{loss}: {where} is {value}, but {of} has {classes} classes, {span}. {hint}"
+        ),
+        name,
+        position,
+    )
+
+
+def _first(mask: Array) -> tuple[int, ...]:
+    """The position of the first True."""
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), mask.shape))

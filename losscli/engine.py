@@ -1,0 +1,424 @@
+"""Runs a loss: broadcasting, blocks, threads, reduction and gradients, once for all losses.
+
+A `Problem` is a loss bound to its tensors and options. Its rows are cut into blocks that fit into the
+cache; a block is views of the tensors, cast to the computing type, on which the loss's body runs.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+
+from losscli import checks
+from losscli.errors import KindError, RangeError, ShapeError, UsageError
+from losscli.layout import Laid, lay_out, shape_text
+from losscli.parameters import Array, Loss
+from losscli.reduction import ExactSum, Total, pairwise
+from losscli.work import Show, Terms, quiet
+
+BLOCK = 131_072  # elements of the largest tensor in a block; fits the second-level cache
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What each term counts for in the result, dL/dl."""
+
+    above: Array  # dL/d(result): 1, or the upstream gradient
+    denominator: float
+
+
+class Problem:
+    """A loss with its tensors and options, ready to be computed.
+
+    `tensors` by PyTorch's argument names (None for those left out), arrays of any real type; never
+    modified. `dtype` is auto, float64 or float32; auto is float32 when every floating-point input is.
+    Raises ShapeError, KindError, RangeError and UsageError.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        tensors: Mapping[str, Any],
+        options: Mapping[str, Any] | None = None,
+        *,
+        reduction: str = "mean",
+        dtype: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.options = loss.checked_options(options or {})
+        if reduction not in loss.rows.reductions:
+            raise UsageError(
+                f"{loss.name}: reduction is {reduction!r}; expected one of "
+                f"{', '.join(loss.rows.reductions)}."
+            )
+        self.reduction = reduction
+        self.threads = threads if threads is not None else default_threads()
+        if self.threads < 1:
+            raise UsageError(f"{loss.name}: threads is {threads}; at least 1 is needed.")
+        self.tensors = self._arrays(tensors)
+        self.dtype = self._computing_type(dtype)
+        self.laid, self.rows = lay_out(loss, self.tensors)
+        self.warnings: list[str] = []
+
+    # ---- results
+
+    def value(self) -> Any:
+        """The loss: a scalar of the computing type, or an array of the rows for `none`."""
+        if self.reduction == "none":
+            return self.terms()
+        result = self.total.reduce(self.reduction, self.batch)
+        return self.dtype.type(result)
+
+    def terms(self) -> Array:
+        """The loss of every row, unreduced."""
+        values = np.empty(self.rows or (1,), self.dtype)
+        for index, block in self._each_block(lambda terms: terms.values):
+            values[index] = block
+        return values.reshape(self.rows)
+
+    @cached_property
+    def total(self) -> Total:
+        """The total over all rows."""
+        parts = self._each_block(lambda t: Total.of(t.values, t.counts, t.divisor))
+        return sum((part for _, part in parts), Total())
+
+    @cached_property
+    def denominator(self) -> float:
+        """What a mean is divided by."""
+        count = self.loss.rows.counts
+        if count is None:
+            return float(self.count)
+        total = ExactSum()
+        for index in self.blocks():
+            with self._positions(index):
+                counts = count(**self.block(index), **self.options)
+            if counts is None:
+                return float(self.count)
+            total += ExactSum.of(pairwise(counts))
+        return float(total)
+
+    def gradient(
+        self, wrt: Sequence[str] | None = None, grad_output: Any = None
+    ) -> dict[str, Array]:
+        """The gradient of the result by each tensor in `wrt`, of the tensor's own shape.
+
+        `wrt` defaults to the loss's predictions. `grad_output` is the gradient that comes from
+        above, of the result's shape; 1 by default, so that with `none` the gradient is of the sum.
+        """
+        names = self.wrt(wrt)
+        out = {name: np.zeros(self.tensors[name].shape, self.dtype) for name in names}
+        seen = {name: self._seen(name, array) for name, array in out.items()}
+        share = self.share(grad_output)
+
+        def work(terms: Terms, index: Any) -> dict[str, Array]:
+            """Writes the gradients that no other block touches, returns the others."""
+            found = terms.gradient(self.share_of(share, index, terms.divisor))
+            left = {}
+            for name in names:
+                piece = found[name]()
+                if self._is_private(name, piece):
+                    seen[name][index] = piece
+                else:
+                    left[name] = piece
+            return left
+
+        for index, left in self._each_block(work, with_index=True):
+            for name, piece in left.items():
+                _add_broadcast(seen[name], piece, len(self.laid[name].letters), index)
+        return out
+
+    def largest(self, most: int) -> list[tuple[int, ...]]:
+        """The indices of the rows with the largest loss, largest first; NaN counts as largest."""
+        best: list[tuple[float, int]] = []
+        for index, values in self._each_block(lambda terms: terms.values):
+            keys = np.where(np.isnan(values), np.inf, values)
+            for i in np.argsort(-keys, axis=None, kind="stable")[:most]:
+                inside = np.unravel_index(i, keys.shape)
+                whole = [(s.start or 0) + j for s, j in zip(index, inside, strict=True)]
+                flat = int(np.ravel_multi_index(whole, self.rows))
+                best.append((float(keys[inside]), flat))
+        best.sort(key=lambda pair: (-pair[0], pair[1]))
+        return [tuple(map(int, np.unravel_index(i, self.rows))) for _, i in best[:most]]
+
+    def every(self) -> Terms:
+        """The terms of all rows at once, for few."""
+        with np.errstate(all="ignore"):
+            return self._run_at((slice(None),) * len(self.rows or (1,)))
+
+    def holds(self, name: str) -> str:
+        """What a tensor was taken to hold, in words."""
+        holds = self.loss.tensors[name].tensor.holds
+        if holds == "indices or numbers":
+            real = self.tensors[name].dtype.kind == "f"
+            return "class probabilities" if real else "class indices"
+        return {"indices": "class indices"}.get(holds, holds)
+
+    # ---- blocks
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return math.prod(self.rows)
+
+    @property
+    def batch(self) -> int:
+        """The length of the first tensor's first axis, by which `batchmean` divides."""
+        first = self.tensors[next(iter(self.loss.tensors))]
+        return first.shape[0] if first.ndim else 1
+
+    def blocks(self) -> Iterator[Any]:
+        """Indices into the rows that cut them into blocks."""
+        rows = self.rows or (1,)
+        widest = max(
+            math.prod(seen.shape[seen.ndim - len(one.letters) :]) if not one.rowless else 1
+            for one in self.laid.values()
+            for seen in [one.view(one.array)]
+        )
+        return cut(rows, max(self.loss.rows.least, BLOCK // max(1, widest)))
+
+    def block(self, index: Any) -> dict[str, Any]:
+        """The tensors at `index` into the rows, floating-point ones in the computing type."""
+        block = {}
+        for name, parameter in self.loss.tensors.items():
+            one = self.laid.get(name)
+            if one is None:
+                block[name] = None
+                continue
+            part = self._part(one, index)
+            if parameter.tensor.holds == "numbers" or part.dtype.kind == "f":
+                part = np.asarray(part, self.dtype)
+            block[name] = part
+        return block
+
+    def take(self, rows: Sequence[tuple[int, ...]]) -> dict[str, Any]:
+        """The tensors at single rows, stacked along one row axis."""
+        if not self.rows:
+            return self.block(())
+        index = tuple(np.array(axis) for axis in zip(*rows, strict=True))
+        return self.block(index)
+
+    def run(self, block: Mapping[str, Any], show: Show = quiet) -> Terms:
+        """The loss's body on a block, after the checks on its values."""
+        for name, parameter in self.loss.tensors.items():
+            if parameter.tensor.holds == "numbers" and block[name] is not None:
+                checks.within(self.loss, name, block[name])
+        terms: Terms = self.loss.function(**block, **self.options, show=show)
+        return terms
+
+    def wrt(self, names: Sequence[str] | None) -> tuple[str, ...]:
+        """The tensors whose gradient is wanted, checked."""
+        if names is None:
+            return tuple(name for name in self.loss.predicted if name in self.tensors)
+        able = [name for name in self.loss.differentiable if self._has_gradient(name)]
+        if list(names) == ["all"]:
+            return tuple(able)
+        for name in names:
+            if name not in able:
+                given = name in self.loss.tensors and name not in self.tensors
+                why = "was not given" if given else "has no gradient here"
+                raise UsageError(
+                    f"{self.loss.name}: {name} {why}; choose from {', '.join(able) or 'nothing'}."
+                )
+        return tuple(dict.fromkeys(names))
+
+    # ---- shares
+
+    def share(self, grad_output: Any = None) -> Share:
+        """Each term's share in the result."""
+        above = np.asarray(1.0 if grad_output is None else grad_output)
+        shape = self.rows if self.reduction == "none" else ()
+        if above.dtype.kind not in "fiu":
+            raise KindError(
+                f"{self.loss.name}: grad_output holds {checks.kind_text(above)}; expected numbers."
+            )
+        if above.shape not in (shape, ()):
+            raise ShapeError(
+                f"{self.loss.name}: grad_output has shape {shape_text(above.shape)}; expected "
+                f"{shape_text(shape)}, the shape of the result."
+            )
+        denominator = 1.0
+        if self.reduction == "mean":
+            denominator = self.denominator
+        elif self.reduction == "batchmean":
+            denominator = float(self.batch)
+        return Share(above.astype(self.dtype), denominator)
+
+    def share_of(self, share: Share, index: Any, divisor: Any) -> Any:
+        """The share of each row of a block."""
+        rows = np.broadcast_to(share.above, self.rows or (1,))[index]
+        each = rows.astype(self.dtype)
+        if self.reduction in ("mean", "batchmean"):
+            each = each / self.dtype.type(share.denominator)
+            if divisor is not None and self.reduction == "mean":
+                each = each / divisor
+        return each
+
+    # ---- inside
+
+    def _arrays(self, tensors: Mapping[str, Any]) -> dict[str, Array]:
+        """The tensors that were given, as arrays; the rest of the names are refused."""
+        known = self.loss.tensors
+        for name in tensors:
+            if name not in known:
+                raise UsageError(
+                    f"{self.loss.name}: there is no input {name!r}; it takes {', '.join(known)}."
+                )
+        arrays = {}
+        missing = [n for n, p in known.items() if p.required and tensors.get(n) is None]
+        if missing:
+            raise UsageError(f"{self.loss.name}: {' and '.join(missing)} must be given.")
+        for name, parameter in known.items():
+            if tensors.get(name) is None:
+                continue
+            array = _as_array(self.loss.name, name, tensors[name])
+            holds = parameter.tensor.holds
+            if array.dtype.kind not in "fiu" or (holds == "indices" and array.dtype.kind == "f"):
+                wanted = "class indices" if holds == "indices" else "real numbers"
+                raise KindError(
+                    f"{self.loss.name}: {name} holds {checks.kind_text(array)}; expected {wanted}."
+                )
+            arrays[name] = array
+        return arrays
+
+    def _computing_type(self, dtype: str) -> np.dtype[Any]:
+        if dtype not in ("auto", "float64", "float32"):
+            raise UsageError(
+                f"{self.loss.name}: dtype is {dtype!r}; expected auto, float64 or float32."
+            )
+        if dtype != "auto":
+            return np.dtype(dtype)
+        floating = {
+            array.dtype
+            for name, array in self.tensors.items()
+            if self.loss.tensors[name].required and array.dtype.kind == "f"
+        }
+        return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+
+    def _each_block(
+        self, use: Callable[..., T], *, with_index: bool = False
+    ) -> Iterator[tuple[Any, T]]:
+        """`use` on the terms of every block, in order, on several threads where that may help."""
+
+        def work(index: Any) -> tuple[Any, T]:
+            with np.errstate(all="ignore"):
+                terms = self._run_at(index)
+                return index, use(terms, index) if with_index else use(terms)
+
+        indices = self.blocks()
+        first = list(islice(indices, 4))  # so few are done before a thread has started
+        yield from map(work, first)
+        if self.threads == 1:
+            yield from map(work, indices)
+            return
+        with ThreadPoolExecutor(self.threads) as pool:
+            while batch := list(islice(indices, 8 * self.threads)):
+                yield from pool.map(work, batch)
+
+    def _run_at(self, index: Any) -> Terms:
+        with self._positions(index):
+            return self.run(self.block(index))
+
+    @contextmanager
+    def _positions(self, index: Any) -> Iterator[None]:
+        """Raises what is raised about a position in the block with that in the whole tensor."""
+        try:
+            yield
+        except RangeError as error:
+            if not error.tensor:
+                raise
+            raise error.at(self.position(error.tensor, index, error.position)) from None
+
+    def position(self, name: str, index: Any, inside: tuple[int, ...]) -> tuple[int, ...]:
+        """Where a position inside a block lies in the tensor as the user has it."""
+        one = self.laid[name]
+        flat = np.arange(one.array.size).reshape(one.array.shape)
+        seen = replace(one, array=flat)
+        part = self._part(seen, index)
+        return tuple(int(i) for i in np.unravel_index(int(part[inside]), one.array.shape))
+
+    def _has_gradient(self, name: str) -> bool:
+        """Whether a tensor was given and holds numbers, not indices."""
+        if name not in self.tensors:
+            return False
+        tensor = self.loss.tensors[name].tensor
+        needs = tensor.differentiable
+        real = tensor.holds == "numbers" or self.tensors[name].dtype.kind == "f"
+        return real and (self._has_gradient(needs) if isinstance(needs, str) else needs)
+
+    def _is_private(self, name: str, piece: Array) -> bool:
+        """Whether a gradient's elements belong to one block each: nothing in it was broadcast."""
+        one = self.laid[name]
+        inner = one.view(one.array).shape[len(one.rows) :]
+        return not one.rowless and one.rows == self.rows and piece.shape[piece.ndim - len(inner) :] == inner
+
+    def _part(self, one: Laid, index: Any) -> Array:
+        """A block of a tensor; a single row gets a row axis."""
+        part = one.part(self.rows, index if self.rows else ())
+        return part if self.rows or one.rowless else part[None]
+
+    def _seen(self, name: str, array: Array) -> Array:
+        """The view of a tensor that blocks index; a single row gets a row axis."""
+        one = self.laid[name]
+        seen = one.view(array)
+        return seen if self.rows or one.rowless else seen[None]
+
+
+def cut(shape: tuple[int, ...], rows: int) -> Iterator[Any]:
+    """Indices that cut an array of this shape, leading axes first, into blocks of about `rows`."""
+    if math.prod(shape) <= rows:
+        if math.prod(shape):
+            yield (slice(None),) * len(shape)
+        return
+    axis, tail = len(shape) - 1, 1
+    while tail * shape[axis] <= rows:
+        tail *= shape[axis]
+        axis -= 1
+    step = max(1, rows // tail)
+    for lead in np.ndindex(*shape[:axis]):
+        whole = tuple(slice(i, i + 1) for i in lead)
+        for start in range(0, shape[axis], step):
+            yield (*whole, slice(start, start + step))
+
+
+def default_threads() -> int:
+    """LOSSCLI_THREADS, else as many as the process may use."""
+    text = os.environ.get("LOSSCLI_THREADS", "")
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"LOSSCLI_THREADS is {text!r}; expected a whole number, at least 1.")
+    return int(text)
+
+
+def _as_array(loss: str, name: str, value: Any) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(
+            f"{loss}: {name} is a list whose rows have different lengths; make them equally long."
+        ) from None
+    return array.astype(np.float64) if not array.size and array.dtype.kind == "O" else array
+
+
+def _add_broadcast(seen: Array, piece: Array, letters: int, index: Any) -> None:
+    """Add a block's gradient to that of a tensor that was broadcast to the rows, or has none."""
+    if piece.ndim - letters != len(index):  # the loss has summed over the rows
+        seen += piece
+        return
+    missing = piece.ndim - seen.ndim
+    piece = piece.sum(tuple(range(missing)))
+    narrow = tuple(i for i in range(seen.ndim) if seen.shape[i] == 1)
+    own = index[missing:]
+    place = tuple(slice(None) if i in narrow else own[i] for i in range(len(own)))
+    seen[place] += piece.sum(narrow, keepdims=True)

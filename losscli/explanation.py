@@ -1,0 +1,502 @@
+"""The worked calculation as data, from which every format is drawn.
+
+`explain` runs a loss's body once more on the few rows that are shown, this time recording; the totals
+come from the engine, which has seen all rows. An `Explanation` holds the steps; renderers compute
+nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from losscli.engine import Problem
+from losscli.errors import UsageError
+from losscli.formula import ROW, Arithmetic, Formula, Quantity, number, parse
+from losscli.work import Recorder, Step, Terms
+
+ROWS_SHOWN = 3
+WRITTEN_OUT = 24  # so many terms of the final sum are written out
+DIVIDED = "sum(l / max(target_lengths, 1))"
+CELLS = 600  # so many cells of a step's table are shown at most
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number of a step: where it is, the arithmetic that gives it, and its value."""
+
+    at: tuple[int, ...]  # the row's index, then the indices on the step's other axes
+    row: int | None  # which of the shown rows
+    arithmetic: Arithmetic
+    value: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as JSON has it; `substituted` is Python that evaluates to `value`."""
+        line: dict[str, Any] = {"at": list(self.at)}
+        if self.arithmetic.condition:
+            line["condition"] = self.arithmetic.condition
+        line["substituted"] = evaluable(self.arithmetic, self.value)
+        line["value"] = self.value
+        return line
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A step with its lines."""
+
+    formula: Formula
+    note: str
+    part: str
+    lines: tuple[Line, ...]
+    axes: tuple[str, ...] = ()
+    quantity: Quantity | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The left-hand side of the step's equation."""
+        return self.formula.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """The step as JSON has it."""
+        return {
+            "name": self.name,
+            "equation": self.formula.text,
+            "note": self.note,
+            "part": self.part,
+            "lines": [line.to_dict() for line in self.lines],
+        }
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """How the terms became one number."""
+
+    kind: str
+    numerator: float | None
+    denominator: float | None
+    why: str
+    others: Mapping[str, float]  # what the other reductions would have given
+
+    def to_dict(self) -> dict[str, Any]:
+        """The ledger as JSON has it."""
+        return {
+            "kind": self.kind,
+            "numerator": self.numerator,
+            "denominator": self.denominator,
+            "why": self.why,
+            "others": dict(self.others),
+        }
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A worked calculation: `value`, `gradients`, `steps`, and what they were computed from.
+
+    It prints itself as text, and with Rich as the terminal shows it; `to_dict` and `to_json` give the
+    data. `rows` are the indices of the rows that are shown.
+    """
+
+    problem: Problem = field(repr=False)
+    value: Any
+    reduction: Ledger
+    steps: tuple[Worked, ...] = field(repr=False)
+    rows: tuple[tuple[int, ...], ...]
+    shares: tuple[float | None, ...] = ()  # of each shown row in the sum of all
+    origins: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    diagnostics: tuple[str, ...] = ()
+    wrt: tuple[str, ...] = ()
+    grad_output: Any = None
+
+    @property
+    def loss(self) -> str:
+        """The loss's name."""
+        return self.problem.loss.name
+
+    @cached_property
+    def gradients(self) -> dict[str, Any]:
+        """The gradient of the result by each tensor that was asked for, whole."""
+        return self.problem.gradient(self.wrt, self.grad_output) if self.wrt else {}
+
+    @property
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """What each tensor was taken for: shape, type, what it holds, where it came from."""
+        found = {}
+        for name, array in self.problem.tensors.items():
+            found[name] = {
+                "shape": list(array.shape),
+                "dtype": str(array.dtype),
+                "holds": self.problem.holds(name),
+                "source": self.origins.get(name, "given"),
+            }
+        return found
+
+    def row_name(self, k: int) -> str:
+        """What the k-th shown row is called."""
+        index = self.rows[k]
+        word = self.problem.loss.rows.row
+        if len(index) == 1:
+            return f"{word} {index[0]}"
+        return f"{word} [{', '.join(map(str, index))}]" if index else word
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain data; gradients of more than 100,000 numbers only by their shape."""
+        gradients = {}
+        for name in self.wrt:
+            small = self.problem.tensors[name].size <= 100_000
+            gradients[name] = self.gradients[name].tolist() if small else None
+        return {
+            "loss": self.loss,
+            "value": np.asarray(self.value).tolist(),
+            "dtype": str(self.problem.dtype),
+            "reduction": self.reduction.to_dict(),
+            "rows": [list(row) for row in self.rows],
+            "steps": [step.to_dict() for step in self.steps],
+            "gradients": gradients,
+            "inputs": self.inputs,
+            "parameters": dict(self.problem.options),
+            "diagnostics": list(self.diagnostics),
+        }
+
+    def to_json(self) -> str:
+        """The data as JSON text."""
+        from losscli.render import json
+
+        return json.render(self)
+
+    def to_text(self, digits: int = 4, width: int = 100) -> str:
+        """The worked calculation as plain text."""
+        from losscli.render import text
+
+        return text.render(self, digits=digits, width=width)
+
+    __str__ = to_text
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from losscli.render import terminal
+
+        yield terminal.rich_text(self, digits=4, width=options.max_width)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(self.to_text())
+
+
+def explain(
+    problem: Problem,
+    *,
+    rows: Sequence[int | tuple[int, ...]] | None = None,
+    top: int | None = None,
+    gradient: bool = True,
+    wrt: Sequence[str] | None = None,
+    grad_output: Any = None,
+    names: Mapping[str, Any] | None = None,
+) -> Explanation:
+    """The worked calculation of a problem.
+
+    `rows` are the rows to show (an index, or a tuple of them where rows have several axes), `top` shows
+    those with the largest loss instead; by default the first three. `names` may hold "origins" and
+    "columns" by tensor, and "classes".
+    """
+    value = problem.value()
+    shown = choose_rows(problem, rows, top)
+    wanted = problem.wrt(wrt) if gradient else ()
+    recorder = Recorder(_given(problem, shown), len(shown))
+    steps: list[Worked] = []
+    shares: tuple[float | None, ...] = ()
+    with np.errstate(all="ignore"):
+        if shown:
+            terms = problem.run(problem.take(shown), recorder)
+            shares = _row_shares(problem, terms)
+        steps += [_worked(step, shown) for step in recorder.steps]
+        ledger = _ledger(problem)
+        steps.append(_reduction_step(problem, ledger, value, shown, terms if shown else None))
+        if shown and wanted:
+            recorder.part = "gradient"
+            done = len(recorder.steps)
+            found = terms.gradient(_show_share(problem, recorder, terms, shown, grad_output))
+            for name in wanted:
+                found[name]()
+            steps += [_worked(step, shown) for step in recorder.steps[done:]]
+    given = names or {}
+    return Explanation(
+        problem,
+        value,
+        ledger,
+        tuple(steps),
+        tuple(shown),
+        shares,
+        given.get("origins", {}),
+        given.get("columns", {}),
+        tuple(given.get("classes", ())),
+        wrt=wanted,
+        grad_output=grad_output,
+    )
+
+
+def choose_rows(
+    problem: Problem, rows: Sequence[int | tuple[int, ...]] | None, top: int | None
+) -> list[tuple[int, ...]]:
+    """The indices of the rows that are shown."""
+    if rows is not None and top is not None:
+        raise UsageError(f"{problem.loss.name}: give rows or top, not both.")
+    if not problem.count:
+        return []
+    if not problem.rows:
+        return [()]
+    if top is not None:
+        if top < 1:
+            raise UsageError(f"{problem.loss.name}: top is {top}; at least 1 is needed.")
+        return problem.largest(top)
+    if rows is None:
+        first = range(min(ROWS_SHOWN, problem.count))
+        return [tuple(map(int, np.unravel_index(i, problem.rows))) for i in first]
+    return [_row(problem, row) for row in rows]
+
+
+def evaluable(arithmetic: Arithmetic, value: float) -> str:
+    """The arithmetic as Python; where Python itself would refuse (1/0, log(0)), the value."""
+    text = arithmetic.python
+    try:
+        result = eval(compile(ast.parse(text, mode="eval"), "", "eval"), dict(_PYTHON))
+        float(result)
+    except (ArithmeticError, ValueError, TypeError):
+        return Arithmetic(number(value)).python
+    return text
+
+
+_PYTHON = {
+    "__builtins__": {},
+    **{name: getattr(math, name) for name in ("exp", "log", "log1p", "expm1", "sqrt")},
+    "abs": abs,
+    "max": max,
+    "min": min,
+}
+
+
+def _row(problem: Problem, row: int | tuple[int, ...]) -> tuple[int, ...]:
+    index = (row,) if isinstance(row, int) else tuple(row)
+    word = problem.loss.rows.row
+    if len(index) != len(problem.rows):
+        if len(index) == 1 and 0 <= index[0] < problem.count:  # counted through
+            return tuple(map(int, np.unravel_index(index[0], problem.rows)))
+        if len(index) > 1:
+            raise UsageError(
+                f"{problem.loss.name}: {word} {list(index)} has {len(index)} indices, but there are "
+                f"{len(problem.rows)} axes of {word}s."
+            )
+    if len(index) != len(problem.rows) or not all(
+        0 <= i < n for i, n in zip(index, problem.rows, strict=True)
+    ):
+        raise UsageError(
+            f"{problem.loss.name}: there is no {word} {':'.join(map(str, index))}; "
+            f"there are {problem.count}, counted from 0."
+        )
+    return index
+
+
+def _given(problem: Problem, shown: Sequence[tuple[int, ...]]) -> dict[str, Quantity]:
+    """The names that formulas may use from the start: tensors and options."""
+    names = {
+        name: Quantity(np.asarray(value)) for name, value in problem.options.items()
+        if isinstance(value, (int, float))
+    }
+    if shown:
+        for name, array in problem.take(shown).items():
+            if array is not None:
+                one = problem.laid[name]
+                axes = one.letters if one.rowless else (ROW, *one.letters)
+                names[name] = Quantity(np.asarray(array), axes)
+    return names
+
+
+def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
+    """A recorded step with its lines."""
+    lines = []
+    for point in _points(step, len(shown)):
+        k = point.get(ROW)
+        inner = tuple(point[axis] for axis in step.quantity.axes if axis != ROW)
+        lines.append(
+            Line(
+                (*(shown[k] if k is not None else ()), *inner),
+                k,
+                step.formula.at(point, step.names),
+                step.quantity.at(point),
+            )
+        )
+    return Worked(
+        step.formula,
+        step.note,
+        step.part,
+        tuple(lines),
+        step.quantity.axes,
+        step.quantity,
+        step.more,
+    )
+
+
+def _points(step: Step, rows: int) -> Iterator[dict[str, int]]:
+    """The points of a step's quantity that become lines: all of a small table, some of a large one."""
+    axes = step.quantity.axes
+    inner = [axis for axis in axes if axis != ROW]
+    sizes = [step.quantity.size(axis) for axis in inner]
+    room = max(1, CELLS // max(1, rows))
+    cells: Any = step.more.get("cells")
+    for k in range(rows) if ROW in axes else [None]:
+        picked = _picked(step, k) if k is not None else set()
+        indices = [_some(size, room, len(sizes), picked) for size in sizes]
+        for where in _product(indices):
+            if cells is not None and not cells[(k, *where)]:
+                continue
+            yield {**({ROW: k} if k is not None else {}), **dict(zip(inner, where, strict=True))}
+
+
+def _picked(step: Step, k: int) -> set[int]:
+    """Indices that must not be left out of a long axis: the target's, and that of the largest value."""
+    found = set()
+    if name := step.more.get("picks"):
+        found.add(int(step.names[name].array[k]))
+    if len(step.quantity.axes) == 2:
+        found.add(int(np.argmax(step.quantity.array[k])))
+    return found
+
+
+def _some(size: int, room: int, axes: int, always: set[int]) -> list[int]:
+    """All indices of a short axis; of a long one the first, the last and those that matter."""
+    most = room if axes == 1 else max(4, math.isqrt(room))
+    most = min(most, 24)
+    if size <= most:
+        return list(range(size))
+    chosen = {*range(most - 2), size - 1, *(i for i in always if 0 <= i < size)}
+    return sorted(chosen)
+
+
+def _product(indices: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
+    if not indices:
+        yield ()
+        return
+    for first in indices[0]:
+        for rest in _product(indices[1:]):
+            yield (first, *rest)
+
+
+def _row_shares(problem: Problem, terms: Terms) -> tuple[float | None, ...]:
+    """Each shown row's part of the sum of all rows, where that makes sense."""
+    total = float(problem.total.sum)
+    values = np.asarray(terms.values, float).ravel()
+    if problem.reduction == "none" or not math.isfinite(total) or total <= 0 or (values < 0).any():
+        return tuple(None for _ in values)
+    return tuple(float(v) / total for v in values)
+
+
+def _ledger(problem: Problem) -> Ledger:
+    """Numerator, denominator, and why that denominator."""
+    total, loss = problem.total, problem.loss
+    word, n = loss.rows.row, problem.count
+    rows = f"{n} {word}{'' if n == 1 else 's'}"
+    kinds = [k for k in loss.rows.reductions if k != "none"]
+    others = {k: total.reduce(k, problem.batch) for k in kinds if k != problem.reduction}
+    if problem.reduction == "none":
+        return Ledger("none", None, None, f"not reduced: one value for each of {rows}", others)
+    if problem.reduction == "sum":
+        return Ledger("sum", float(total.sum), None, f"the sum over {rows}, not divided", others)
+    if problem.reduction == "batchmean":
+        batch = float(problem.batch)
+        why = f"the length of the first axis, not the {rows}"
+        return Ledger("batchmean", float(total.sum), batch, why, others)
+    counted = float(total.counted)
+    why = rows
+    if loss.rows.divided:
+        why = f"{rows}, after each loss was divided by {loss.rows.divided}"
+    elif total.uneven and loss.rows.counted and problem.tensors.get("weight") is not None:
+        why = f"{loss.rows.counted}, not the {rows}"
+    elif total.uneven:
+        why = f"the {word}s that count"
+    if total.left_out:
+        why += f"; {total.left_out} of {rows} left out"
+    return Ledger("mean", float(total.numerator), counted, why, others)
+
+
+def _reduction_step(
+    problem: Problem,
+    ledger: Ledger,
+    value: Any,
+    shown: Sequence[tuple[int, ...]],
+    terms: Terms | None,
+) -> Worked:
+    """The last value step."""
+    if problem.reduction == "none":
+        values = np.asarray(terms.values).ravel() if terms else np.zeros(0)
+        lines = tuple(
+            Line(row, k, Arithmetic(number(float(values[k]))), float(values[k]))
+            for k, row in enumerate(shown)
+        )
+        return Worked(parse("L = l"), ledger.why, "value", lines, (ROW,))
+    every = problem.every() if 0 < problem.count <= WRITTEN_OUT else None
+    uneven = problem.reduction == "mean" and problem.total.uneven
+    divided = problem.reduction == "mean" and bool(problem.loss.rows.divided)
+    if every:
+        arithmetic = _written(every.values, every.divisor if divided else None)
+    else:
+        arithmetic = number(ledger.numerator or 0.0)
+    equation = "L = sum(l)"
+    if ledger.denominator is not None:
+        below = number(_whole(ledger.denominator))
+        if every and uneven:
+            below = _written(every.counts)
+        arithmetic = ast.BinOp(arithmetic, ast.Div(), below)
+        equation = f"L = {DIVIDED if divided else 'sum(l)'} / {'sum(w)' if uneven else 'N'}"
+    line = Line((), None, Arithmetic(arithmetic), float(value))
+    return Worked(parse(equation), problem.reduction, "value", (line,), more={"ledger": ledger})
+
+
+def _written(values: Any, divisor: Any = None) -> ast.expr:
+    """A sum with its terms written out; every term over its divisor where there is one."""
+    terms: list[ast.expr] = [number(_whole(float(v))) for v in np.ravel(values)]
+    if divisor is not None:
+        below = [number(_whole(float(d))) for d in np.ravel(divisor)]
+        terms = [
+            t if d.value == 1 else ast.BinOp(t, ast.Div(), d)
+            for t, d in zip(terms, below, strict=True)
+        ]
+    return ast.Call(ast.Name("sum"), terms, []) if len(terms) > 1 else terms[0]
+
+
+def _whole(value: float) -> float:
+    """A whole number without its point."""
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value
+
+
+def _show_share(
+    problem: Problem,
+    recorder: Recorder,
+    terms: Terms,
+    shown: Sequence[tuple[int, ...]],
+    grad_output: Any,
+) -> Any:
+    """Each shown row's share in the result, recorded as the first step of the gradient."""
+    share = problem.share(grad_output)
+    index: Any = tuple(np.array(axis) for axis in zip(*shown, strict=True))
+    index = index if problem.rows else (slice(None),)
+    each = problem.share_of(share, index, terms.divisor)
+    above = np.broadcast_to(share.above, problem.rows or (1,))[index]
+    recorder.names["grad_output"] = Quantity(np.asarray(above), (ROW,))
+    text = "1" if grad_output is None else "grad_output"
+    note = "what each loss counts for in the result, dL/dl"
+    if problem.reduction in ("mean", "batchmean"):
+        text += " / W" if problem.reduction == "mean" and problem.total.uneven else " / N"
+    if problem.reduction == "mean" and terms.divisor is not None:
+        text += " / max(target_lengths, 1)"
+    if problem.reduction == "none" and grad_output is None:
+        note += "; without a reduction the gradient is that of the sum"
+    denominator = _whole(share.denominator)
+    constants = {"N": denominator, "W": denominator}
+    recorder(f"share = {text}", each, note, axes=(ROW,), constants=constants)
+    return each

@@ -1,0 +1,417 @@
+"""A formula: parsed, typeset, with numbers put in.
+
+A formula is one Python assignment over names, `l = where(a <= delta, 0.5 * r**2, delta * (a - 0.5 *
+delta))`, read with Python's own parser. It knows these functions:
+
+    exp log log1p expm1 sqrt abs sign        of one number
+    max min                                  of several numbers, or of one quantity over its last axis
+    sum                                      over the last axis, or over the one that is named
+    where(condition, a, b)                   a branch
+    a % b                                    the remainder
+    clip(x, low, high)                       min(max(x, low), high)
+    pick(x, k)                               x at index k of its last axis
+    x[i, j]                                  x at these indices, 0 outside of the table, for recursions
+
+A lower-case name that is not given, `c` or `t`, is the index on the axis of that letter, C or T.
+
+Every name has axes: `input` of cross-entropy has a row axis and the class axis C. At a *point* (row 1,
+class 2) each name is one number, so that putting numbers in gives *arithmetic*: the same tree with
+numbers for names, branches chosen, sums and maxima written out. One tree then serves for the Python
+text in the JSON, for what people read, and for the test that evaluates it.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+Point = Mapping[str, int]  # where on each axis
+
+ROW = "row"  # the name of the row axis
+REDUCTIONS = {"sum", "max", "min"}
+_INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: lambda a, b: a < b,
+    ast.LtE: lambda a, b: a <= b,
+    ast.Gt: lambda a, b: a > b,
+    ast.GtE: lambda a, b: a >= b,
+    ast.Eq: lambda a, b: a == b,
+    ast.NotEq: lambda a, b: a != b,
+}
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.Mod: np.mod,
+    ast.Pow: np.power,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "sum": lambda *terms: sum(terms, np.float64(0.0)),
+    "max": lambda *terms: np.max(terms),
+    "min": lambda *terms: np.min(terms),
+}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A named array and what its axes are called, the row axis included."""
+
+    array: np.ndarray[Any, Any]
+    axes: tuple[str, ...] = ()
+
+    def at(self, point: Point) -> float:
+        """The number at a point of its axes."""
+        shape = self.array.shape
+        where = (point[axis] if n > 1 else 0 for axis, n in zip(self.axes, shape, strict=True))
+        value = self.array[tuple(where)]
+        return int(value) if self.array.dtype.kind in "iub" else float(value)
+
+    def size(self, axis: str) -> int:
+        """How long an axis is."""
+        return self.array.shape[self.axes.index(axis)]
+
+
+Names = Mapping[str, Quantity]
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Numbers put into a formula at one point, and the conditions of the branches that were taken."""
+
+    tree: ast.expr
+    conditions: tuple[ast.Compare, ...] = ()
+
+    @property
+    def python(self) -> str:
+        """The arithmetic as Python, at full precision."""
+        return python(self.tree)
+
+    @property
+    def condition(self) -> str | None:
+        """The conditions that chose the branches, as Python; None where there was no choice."""
+        return " and ".join(map(python, self.conditions)) or None
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One equation, `name = expression`."""
+
+    text: str
+    name: str = field(init=False)
+    tree: ast.expr = field(init=False)
+
+    def __post_init__(self) -> None:
+        (statement,) = ast.parse(self.text).body
+        assert isinstance(statement, ast.Assign)
+        (target,) = statement.targets
+        object.__setattr__(self, "tree", statement.value)
+        object.__setattr__(self, "name", ast.unparse(target).split("[")[0])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names on the right-hand side, in the order of their first appearance."""
+        nodes = sorted(
+            (n for n in ast.walk(self.tree) if isinstance(n, ast.Name) and n.id not in _RESERVED),
+            key=lambda n: n.col_offset,
+        )
+        return tuple(dict.fromkeys(n.id for n in nodes))
+
+    def axes(self, names: Names) -> tuple[str, ...]:
+        """The axes of the result: of all that is combined, less those that are summed over."""
+        return _axes(self.tree, names)
+
+    def at(self, point: Point, names: Names) -> Arithmetic:
+        """The numbers put in at one point."""
+        conditions: list[ast.Compare] = []
+        tree = _put(self.tree, point, names, conditions)
+        return Arithmetic(tree, tuple(conditions))
+
+
+@cache
+def parse(text: str) -> Formula:
+    """The formula in `text`; parsed once."""
+    return Formula(text)
+
+
+def number(value: float) -> ast.Constant:
+    """A number as a tree."""
+    return ast.Constant(value)
+
+
+def evaluate(tree: ast.AST) -> Any:
+    """The value of arithmetic, by the rules of IEEE 754: 1/0 is inf, 0/0 is nan."""
+    with np.errstate(all="ignore"):
+        return _evaluate(tree)
+
+
+def python(tree: ast.AST) -> str:
+    """Arithmetic as Python text, with negative numbers in parentheses and sums written out.
+
+    Infinity is written 1e999 and NaN (1e999 - 1e999), which any evaluator of Python arithmetic reads.
+    """
+    return _Python().write(tree)
+
+
+class Writer:
+    """Writes a tree as text; what a number, a name and an operator look like is for subclasses."""
+
+    # How tightly each construct binds; a looser one inside a tighter one gets parentheses.
+    SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 6)
+    BINDING: Mapping[type[ast.operator], int] = {
+        ast.Add: SUM,
+        ast.Sub: SUM,
+        ast.Mult: PRODUCT,
+        ast.Div: PRODUCT,
+        ast.Mod: PRODUCT,
+        ast.Pow: POWER,
+    }
+
+    def write(self, tree: ast.AST) -> str:
+        """The whole tree."""
+        return self.part(tree, 0)
+
+    def part(self, node: ast.AST, outer: int) -> str:
+        """A part of the tree, in parentheses where its surroundings bind tighter than it does."""
+        text, binding = self.node(node)
+        return f"({text})" if binding < outer else text
+
+    def node(self, node: ast.AST) -> tuple[str, int]:
+        """One node's text and how tightly it binds."""
+        match node:
+            case ast.Constant(value=value):
+                return self.number(value)
+            case ast.Name(id=name):
+                return self.name(name), self.ATOM
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return f"{self.minus()}{self.part(operand, self.POWER)}", self.SIGN
+            case ast.BinOp(left=left, op=op, right=right):
+                return self.binary(left, op, right), self.BINDING[type(op)]
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return f"{self.part(left, 0)} {self.comparison(op)} {self.part(right, 0)}", 0
+            case ast.Call(func=ast.Name(id=function), args=args):
+                return self.call(function, args)
+            case ast.Subscript(value=value, slice=index):
+                parts = index.elts if isinstance(index, ast.Tuple) else [index]
+                return self.subscript(value, parts), self.ATOM
+        raise ValueError(f"not a formula: {ast.dump(node)}")
+
+    def binary(self, left: ast.expr, op: ast.operator, right: ast.expr) -> str:
+        """Two operands; what stands to the right of - and / must bind tighter."""
+        own = self.BINDING[type(op)]
+        if isinstance(op, ast.Pow):
+            return f"{self.part(left, self.ATOM)}{self.operator(op)}{self.part(right, self.ATOM)}"
+        right_binding = own + (isinstance(op, (ast.Sub, ast.Div, ast.Mod)))
+        right_text = self.part(right, max(right_binding, self.POWER if _negative(right) else 0))
+        return f"{self.part(left, own)}{self.operator(op)}{right_text}"
+
+    def terms(self, args: list[ast.expr]) -> str:
+        """The terms of a sum that is written out."""
+        return self.operator(ast.Add()).join(
+            self.part(arg, self.POWER if _negative(arg) else self.SUM) for arg in args
+        )
+
+    def call(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
+        """A function of its arguments."""
+        if function == "sum" and len(args) > 1:
+            return self.terms(args), self.SUM
+        return f"{function}({', '.join(self.part(arg, 0) for arg in args)})", self.ATOM
+
+    def number(self, value: float) -> tuple[str, int]:
+        """A number; a negative one binds like a sign."""
+        return repr(value), self.SIGN if str(value).startswith("-") else self.ATOM
+
+    def name(self, name: str) -> str:
+        """A name."""
+        return name
+
+    def minus(self) -> str:
+        """The sign of a negative term."""
+        return "-"
+
+    def operator(self, op: ast.operator) -> str:
+        """An operator with the blanks around it."""
+        return {
+            ast.Add: " + ",
+            ast.Sub: " - ",
+            ast.Mult: " * ",
+            ast.Div: " / ",
+            ast.Mod: " % ",
+            ast.Pow: "**",
+        }[type(op)]
+
+    def comparison(self, op: ast.cmpop) -> str:
+        """A comparison."""
+        return {
+            ast.Lt: "<",
+            ast.LtE: "<=",
+            ast.Gt: ">",
+            ast.GtE: ">=",
+            ast.Eq: "==",
+            ast.NotEq: "!=",
+        }[type(op)]
+
+    def subscript(self, value: ast.expr, parts: list[ast.expr]) -> str:
+        """A table at indices."""
+        return f"{self.part(value, self.ATOM)}[{', '.join(self.part(p, 0) for p in parts)}]"
+
+
+class _Python(Writer):
+    """Python text that anyone can evaluate."""
+
+    def call(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
+        if function in REDUCTIONS and len(args) == 1:
+            return self.node(args[0])
+        if function == "sum" and not args:
+            return "0.0", self.ATOM
+        return super().call(function, args)
+
+    def number(self, value: float) -> tuple[str, int]:
+        if isinstance(value, float) and math.isnan(value):
+            return "1e999 - 1e999", self.SUM
+        if isinstance(value, float) and math.isinf(value):
+            return ("1e999", self.ATOM) if value > 0 else ("-1e999", self.SIGN)
+        return super().number(value)
+
+
+_RESERVED = {*_FUNCTIONS, "where", "clip", "pick", "sign"}
+
+
+def _negative(node: ast.AST) -> bool:
+    """Whether the text of `node` begins with a minus sign."""
+    match node:
+        case ast.Constant(value=value):
+            return str(value).startswith("-")
+        case ast.UnaryOp():
+            return True
+        case ast.BinOp(left=left, op=op):
+            return not isinstance(op, ast.Pow) and _negative(left)
+    return False
+
+
+def _axes(node: ast.AST, names: Names) -> tuple[str, ...]:
+    match node:
+        case ast.Name(id=name):
+            return names[name].axes if name in names else (name.upper(),)
+        case ast.Call(func=ast.Name(id=function), args=[x]) if function in REDUCTIONS:
+            return _axes(x, names)[:-1]
+        case ast.Call(func=ast.Name(id="sum"), args=[x, ast.Name(id=axis)]):
+            return tuple(a for a in _axes(x, names) if a != axis)
+        case ast.Call(func=ast.Name(id="pick"), args=[x, k]):
+            return _union(_axes(x, names)[:-1], _axes(k, names))
+        case ast.Subscript(value=ast.Name(id=name), slice=index):
+            parts = index.elts if isinstance(index, ast.Tuple) else [index]
+            return names[name].axes[: -len(parts)]
+        case ast.Call(args=args):
+            return _union(*(_axes(arg, names) for arg in args))
+    children = [c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr)]
+    return _union(*(_axes(child, names) for child in children))
+
+
+def _union(*axes: tuple[str, ...]) -> tuple[str, ...]:
+    found = dict.fromkeys(axis for some in axes for axis in some)
+    return tuple(sorted(found, key=lambda axis: axis != ROW))  # the row axis leads
+
+
+def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.Compare]) -> ast.expr:
+    """The tree with numbers for names; the conditions of the branches taken go to `conditions`."""
+
+    def put(inner: ast.expr, at: Point = point) -> ast.expr:
+        return _put(inner, at, names, conditions)
+
+    def each(inner: ast.expr, axis: str) -> list[ast.expr]:
+        return [put(inner, {**point, axis: i}) for i in range(_size(inner, axis, names))]
+
+    match node:
+        case ast.Constant():
+            return node
+        case ast.Name(id=name):
+            return number(names[name].at(point) if name in names else point[name.upper()])
+        case ast.UnaryOp(op=op, operand=operand):
+            return ast.UnaryOp(op, put(operand))
+        case ast.BinOp(left=left, op=op, right=right):
+            return ast.BinOp(put(left), op, put(right))
+        case ast.Compare(left=left, ops=ops, comparators=[right]):
+            return ast.Compare(put(left), ops, [put(right)])
+        case ast.Call(func=ast.Name(id="where"), args=[condition, yes, no]):
+            chosen = put(condition)
+            assert isinstance(chosen, ast.Compare)
+            holds = bool(evaluate(chosen))
+            if not holds:
+                chosen = ast.Compare(
+                    chosen.left, [_INVERSE[type(chosen.ops[0])]()], chosen.comparators
+                )
+            if bool(evaluate(chosen)):  # with a NaN neither holds, and nothing is claimed
+                conditions.append(chosen)
+            return put(yes if holds else no)
+        case ast.Call(func=ast.Name(id="clip"), args=[x, low, high]):
+            return _call("min", _call("max", put(x), put(low)), put(high))
+        case ast.Call(func=ast.Name(id="sign"), args=[x]):
+            return number(float(np.sign(evaluate(put(x)))))
+        case ast.Call(func=ast.Name(id="pick"), args=[ast.Name(id=name), k]):
+            index = int(evaluate(put(k)))
+            axis = names[name].axes[-1]
+            return number(names[name].at({**point, axis: index}))
+        case ast.Call(func=ast.Name(id="sum") as func, args=[x, ast.Name(id=axis)]):
+            return ast.Call(func, each(x, axis), [])
+        case ast.Call(func=ast.Name(id=function) as func, args=[x]) if function in REDUCTIONS:
+            return ast.Call(func, each(x, _axes(x, names)[-1]), [])
+        case ast.Call(func=func, args=args):
+            return ast.Call(func, [put(arg) for arg in args], [])
+        case ast.Subscript(value=ast.Name(id=name), slice=index):
+            parts = index.elts if isinstance(index, ast.Tuple) else [index]
+            where = [int(evaluate(put(part))) for part in parts]
+            table = names[name]
+            axes = table.axes[-len(where) :]
+            if all(0 <= i < table.size(axis) for i, axis in zip(where, axes, strict=True)):
+                return number(table.at({**point, **dict(zip(axes, where, strict=True))}))
+            return number(0.0)
+    raise ValueError(f"not a formula: {ast.dump(node)}")
+
+
+def _size(node: ast.expr, axis: str, names: Names) -> int:
+    """How long `axis` is: the largest length that a name in the expression has there."""
+    sizes = [
+        names[n.id].size(axis)
+        for n in ast.walk(node)
+        if isinstance(n, ast.Name) and n.id in names and axis in names[n.id].axes
+    ]
+    return max(sizes)
+
+
+def _call(function: str, *args: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(function), list(args), [])
+
+
+def _evaluate(node: ast.AST) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return np.float64(value)
+        case ast.UnaryOp(operand=operand):
+            return -_evaluate(operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_evaluate(left), _evaluate(right))
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return _COMPARE[type(op)](_evaluate(left), _evaluate(right))
+        case ast.Call(func=ast.Name(id=function), args=args):
+            return _FUNCTIONS[function](*map(_evaluate, args))
+    raise ValueError(f"not arithmetic: {ast.dump(node)}")

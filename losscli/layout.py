@@ -1,0 +1,148 @@
+"""How tensors lie: from PyTorch's shape letters to rows.
+
+A loss's body sees every tensor with the row axes first and the others last: cross-entropy's (N, C, d1)
+comes as (N, d1, C). `lay_out` finds the view that does this to each tensor, and the shape of the rows;
+the same view of a fresh array is where the engine writes that tensor's gradient.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from losscli.errors import ShapeError
+from losscli.parameters import Array, Loss
+
+
+def _as_it_is(array: Array) -> Array:
+    return array
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A tensor, the view of it that has the row axes first, and the letters of the axes after them.
+
+    `rowless` tensors (class weights) have no row axes: every block sees the whole of them.
+    """
+
+    array: Array
+    view: Callable[[Array], Array] = _as_it_is
+    letters: tuple[str, ...] = ()
+    rowless: bool = False
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The shape of the row axes."""
+        shape = self.view(self.array).shape
+        return shape[: len(shape) - len(self.letters)]
+
+    def part(self, rows: tuple[int, ...], index: Any) -> Array:
+        """The tensor at `index` into rows of shape `rows`, to which it is broadcast."""
+        seen = self.view(self.array)
+        if self.rowless:
+            return seen
+        inner = seen.shape[seen.ndim - len(self.letters) :]
+        if seen.shape != rows + inner:
+            seen = np.broadcast_to(seen, rows + inner)
+        return seen[index]
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as PyTorch writes it: (4, 3), (3,), ()."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def lay_out(loss: Loss, tensors: Mapping[str, Array]) -> tuple[dict[str, Laid], tuple[int, ...]]:
+    """Every tensor laid out, and the shape of the rows. ShapeError where shapes do not fit."""
+    laid = by_letters(loss, tensors)
+    rowed = {name: one for name, one in laid.items() if not one.rowless}
+    try:
+        rows = np.broadcast_shapes(*(one.rows for one in rowed.values()))
+    except ValueError:
+        raise ShapeError(
+            f"{loss.name}: {_shapes(rowed)}; their shapes must be the same, or broadcast to one another."
+        ) from None
+    for name, one in rowed.items():
+        how = loss.tensors[name].tensor.broadcasts
+        others = [o.rows for n, o in rowed.items() if n != name and loss.tensors[n].required]
+        if how == "up" and others and np.broadcast_shapes(*others) != rows:
+            raise ShapeError(
+                f"{loss.name}: {_shapes({name: one})}, which does not broadcast to "
+                f"{shape_text(np.broadcast_shapes(*others))}, the shape of the terms."
+            )
+        if how == "no" and one.rows != rows:
+            raise ShapeError(
+                f"{loss.name}: {_shapes(rowed)}; their shapes must be equal. "
+                f"Reshape {name} to {shape_text(rows)}."
+            )
+    return laid, rows
+
+
+def by_letters(loss: Loss, tensors: Mapping[str, Array]) -> dict[str, Laid]:
+    """Every tensor laid out by the letters of its shape, or by the loss's own rule where it has one."""
+    own = loss.rows.layout
+    laid = dict(own(**{name: tensors.get(name) for name in loss.tensors})) if own else {}
+    sizes: dict[str, tuple[int, str]] = {}
+    for name, array in tensors.items():
+        if name not in laid:
+            laid[name] = _lay(loss, name, array)
+        one = laid[name]
+        seen = one.view(one.array).shape
+        for letter, size in zip(one.letters, seen[len(seen) - len(one.letters) :], strict=True):
+            known, first = sizes.setdefault(letter, (size, name))
+            broadcasts = loss.tensors[name].tensor.broadcasts == "both" and 1 in (size, known)
+            if size != known and not broadcasts:
+                raise ShapeError(
+                    f"{loss.name}: {name} has shape {shape_text(array.shape)}, but expected "
+                    f"{loss.tensors[name].tensor.shape} with {letter} = {known} as in {first}, "
+                    f"which has shape {shape_text(tensors[first].shape)}."
+                )
+            if size > known:
+                sizes[letter] = size, name
+    return laid
+
+
+def _lay(loss: Loss, name: str, array: Array) -> Laid:
+    """One tensor by its letters: the alternative that has as many axes, its row letters first."""
+    spec = loss.tensors[name].tensor.shape
+    rows = set(_letters(loss.rows.shape))
+    for alternative in spec.split(" or "):
+        letters = _letters(alternative)
+        star = "*" in letters
+        if array.ndim == len(letters) or (star and array.ndim >= len(letters) - 1):
+            filled: list[str] = []
+            for letter in letters:
+                extra = array.ndim - len(letters) + 1
+                filled += ["*"] * extra if letter == "*" else [letter]
+            first = [i for i, letter in enumerate(filled) if letter in rows]
+            last = [i for i, letter in enumerate(filled) if letter not in rows]
+            order = (*first, *last)
+            return Laid(
+                array,
+                _as_it_is
+                if order == tuple(range(array.ndim))
+                else lambda a: np.transpose(a, order),
+                tuple(filled[i] for i in last),
+                rowless=not rows & set(letters) and "*" not in letters and bool(letters),
+            )
+    raise ShapeError(
+        f"{loss.name}: {name} has shape {shape_text(array.shape)}; expected {spec}. "
+        f"{loss.tensors[name].tensor.help[:1].upper()}{loss.tensors[name].tensor.help[1:]}."
+    )
+
+
+def _letters(shape: str) -> list[str]:
+    return re.findall(r"\*|\w+", shape)
+
+
+def _shapes(laid: Mapping[str, Laid]) -> str:
+    """`input has shape (3, 1) and target (3,)`."""
+    parts = [
+        f"{name}{' has shape' if i == 0 else ''} {shape_text(one.array.shape)}"
+        for i, (name, one) in enumerate(laid.items())
+    ]
+    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]

@@ -1,0 +1,304 @@
+"""Cross-entropy of raw scores."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from losscli import checks
+from losscli.errors import KindError, ShapeError, UsageError
+from losscli.layout import Laid, shape_text
+from losscli.numerics import Softmax, softmax_parts
+from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.work import Gradients, Show, Terms, quiet
+
+
+def classes_last(input: Array, target: Array, weight: Array | None) -> dict[str, Laid]:
+    """Scores by class in the last axis; the target's shape decides whether it holds indices."""
+    shape, own = input.shape, target.shape
+    if input.ndim == 0:
+        raise ShapeError(
+            "cross-entropy: input is a single number; expected scores by class, (N, C), (N, C, d1, ...) or (C)."
+        )
+    axis = 0 if input.ndim == 1 else 1
+    positions = shape[:axis] + shape[axis + 1 :]
+
+    def last(a: Array) -> Array:
+        return np.moveaxis(a, axis, -1)
+
+    laid = {"input": Laid(input, last, ("C",))}
+    if own == shape:
+        if target.dtype.kind != "f":
+            raise KindError(
+                f"cross-entropy: target has the shape of input, {shape_text(shape)}, and so holds class "
+                "probabilities, but its numbers are whole numbers; give them as floating-point numbers, "
+                "or class indices of shape "
+                f"{shape_text(positions)}."
+            )
+        return laid | {"target": Laid(target, last, ("C",))}
+    if own != positions:
+        extra = " Drop the last axis of target." if own == (*positions, 1) else ""
+        raise ShapeError(
+            f"cross-entropy: input has shape {shape_text(shape)} and target {shape_text(own)}; expected "
+            f"class indices of shape {shape_text(positions)}, or class probabilities of shape "
+            f"{shape_text(shape)}.{extra}"
+        )
+    if target.dtype.kind == "f":
+        first = checks.number_text(target.flat[0]) if target.size else "none"
+        raise KindError(
+            f"cross-entropy: target has shape {shape_text(own)} and so holds class indices, but its "
+            f"numbers are floating-point numbers (the first is {first}); give whole numbers, or class "
+            f"probabilities of shape {shape_text(shape)}."
+        )
+    return laid | {"target": Laid(target)}
+
+
+def row_weights(
+    input: Array,
+    target: Array,
+    weight: Array | None,
+    *,
+    ignore_index: int,
+    label_smoothing: float,
+) -> Array | None:
+    """What each row counts for in a mean: its target's weight, 0 if ignored; None is 1 everywhere."""
+    if target.ndim == input.ndim:
+        return None
+    classes = input.shape[-1]
+    checks.class_indices("cross-entropy", "target", target, classes, ignore_index)
+    kept = target != ignore_index
+    if weight is None:
+        return kept.astype(input.dtype)
+    return np.where(kept, weight[np.where(kept, target, 0)], 0) if classes else kept.astype(input.dtype)
+
+
+def cross_entropy(
+    input: Annotated[
+        Array, Tensor("raw scores (logits), one for each class", "(N, C, *) or (C)", predicted=True)
+    ],
+    target: Annotated[
+        Array,
+        Tensor("class indices, or class probabilities", "(N, *) or (N, C, *)", "indices or numbers"),
+    ],
+    weight: Annotated[Array | None, Tensor("factor of each class", "(C)", differentiable="target", broadcasts="no")] = None,
+    *,
+    ignore_index: Annotated[int, Option("rows with this target are left out")] = -100,
+    label_smoothing: Annotated[
+        float, Option("share of each target spread over all classes", at_least=0, at_most=1)
+    ] = 0.0,
+    show: Show = quiet,
+) -> Annotated[
+    Terms,
+    Rows(
+        "(N, *)",
+        row="row",
+        layout=classes_last,
+        counts=row_weights,
+        counted="the weights of the targets",
+    ),
+]:
+    """Minus the log-probability that a softmax of raw scores gives to the true class.
+
+    For one class out of many. It takes raw scores and does the softmax itself: nll takes log-softmax
+    output. For several labels at once use bce-with-logits or multi-label-soft-margin.
+
+    Formula
+        ln p = x - m - ln(sum(exp(x - m)))        with x = input, m = max(x)
+        l = -w[y] ln p[y]                         for a class index y
+        l = -sum(w q ln p)                        for class probabilities q
+        with label smoothing e:  l = (1 - e) l + e / C sum(-w ln p)
+
+    Shapes
+        input: (N, C), (N, C, d1, ...) or (C); the class axis is the second one.
+        target: as input without the class axis for class indices, exactly as input for probabilities.
+        weight: (C).
+
+    Range
+        input: any numbers. Indices 0 to C - 1, or ignore_index. Probabilities are not checked, as in
+        PyTorch. The loss is at least 0 for weights and probabilities that are.
+
+    Gradient
+        dl/dinput = w[y] (p - q), q the one-hot or given target, smoothed if asked for.
+        For probabilities also dl/dtarget = -w ln p and dl/dweight = -q ln p.
+        Where the prediction is confident and right, value and gradient keep all their digits: losses
+        like 1e-40, where PyTorch says 0.
+
+    Pitfalls
+        The mean over class indices divides by the sum of their weights, and leaves ignored rows out; the
+        mean over probabilities divides by the number of rows, also with weights.
+        Softmax output as input: the loss cannot fall below ln(1 + (C - 1)/e).
+        All rows ignored: the mean is 0/0 = nan.
+        ignore_index leaves rows out; its class stays in the softmax.
+
+    Errors
+        A target of another shape, an index outside 0 to C - 1, ignore_index of 0 or more with
+        probabilities.
+
+    Source
+        torch.nn.CrossEntropyLoss; label smoothing: Szegedy et al., "Rethinking the inception
+        architecture", 2016.
+    """
+    counts = row_weights(
+        input, target, weight, ignore_index=ignore_index, label_smoothing=label_smoothing
+    )
+    if counts is None and ignore_index >= 0:
+        raise UsageError(
+            f"cross-entropy: ignore_index is {ignore_index}, but target holds class probabilities, "
+            "where no row can be ignored; leave it out."
+        )
+    soft = softmax_parts(input)
+    show("m = max(input)", soft.largest, "largest score")
+    show(
+        "lse = m + log(sum(exp(input - m)))",
+        soft.largest + np.log1p(soft.rest),
+        "log of the summed exps",
+    )
+    if counts is not None and not label_smoothing:
+        return _of_labels(target, weight, ignore_index, counts, soft, show)
+    return _of_distributions(target, weight, ignore_index, label_smoothing, counts, soft, show)
+
+
+def _of_labels(
+    target: Array,
+    weight: Array | None,
+    ignore_index: int,
+    counts: Array,
+    soft: Softmax,
+    show: Show,
+) -> Terms:
+    """The loss of class indices without smoothing: only the target's class enters."""
+    kept = target != ignore_index
+    label = np.where(kept, target, 0)[..., None]
+    ignoring = not kept.all()
+    weighted = weight is not None or ignoring
+
+    def unless_ignored(text: str) -> str:
+        return f"where(target == ignore_index, 0, {text})" if ignoring else text
+
+    logp = (np.take_along_axis(soft.shifted, label, -1) - np.log1p(soft.rest))[..., 0]
+    if ignoring:
+        logp[~kept] = 0
+    show(
+        f"logp = {unless_ignored('pick(input, target) - lse')}",
+        logp,
+        "log-probability of the target",
+        picks="target",
+    )
+    if weighted:
+        text = "1" if weight is None else "pick(weight, target)"
+        show(f"w = {unless_ignored(text)}", counts, "weight of the row")
+    loss = show(f"l = {'-w * logp' if weighted else '-logp'}", -counts * logp, "loss of the row")
+
+    def gradient(share: Array) -> Gradients:
+        def by_input() -> Array:
+            total = 1 + soft.rest
+            s = np.where(kept, share * counts, 0)[..., None]
+            d = soft.exps * (s / total)
+            np.put_along_axis(d, soft.top, s / total, -1)
+            # p - 1 of the target's own class: of the top class it is -rest / (1 + rest), exactly
+            here = np.take_along_axis(d, label, -1) - s
+            here = np.where(label == soft.top, -s * (soft.rest / total), here)
+            np.put_along_axis(d, label, here, -1)
+            if show is not quiet:
+                less = _show_less_target(soft, label, kept, show)
+                each = "share * w" if weighted else "share"
+                show(f"d_input = {unless_ignored(f'{each} * {less}')}", d, picks="target")
+            return d
+
+        return {"input": by_input}
+
+    return Terms(loss, gradient, counts)
+
+
+def _of_distributions(
+    target: Array,
+    weight: Array | None,
+    ignore_index: int,
+    label_smoothing: float,
+    counts: Array | None,
+    soft: Softmax,
+    show: Show,
+) -> Terms:
+    """The loss of class probabilities, given or made from class indices by smoothing."""
+    classes = soft.exps.shape[-1]
+    kept, ignoring, text = np.True_, False, "target"
+    q = target
+    if counts is not None:
+        kept = target != ignore_index
+        ignoring = not kept.all()
+        q = _one_hot(np.where(kept, target, 0)[..., None], kept, soft.exps)
+        text = "where(c == target, 1, 0)"
+    if label_smoothing:
+        q = q * (1 - label_smoothing) + label_smoothing / classes
+        text = f"(1 - label_smoothing) * {text} + label_smoothing / C"
+    show(f"q = {text}", q, "target distribution", constants={"C": classes})
+    logp = show("logp = input - lse", soft.shifted - np.log1p(soft.rest), "log-probabilities")
+    wq, wq_text = (q, "q") if weight is None else (weight * q, "weight * q")
+    loss = -(wq * logp).sum(-1)
+    text = f"-sum({wq_text} * logp)"
+    if ignoring:
+        loss[~kept] = 0
+        text = f"where(target == ignore_index, 0, {text})"
+    show(f"l = {text}", loss, "loss of the row")
+    if counts is not None and (weight is not None or ignoring):
+        inner = "1" if weight is None else "pick(weight, target)"
+        text = f"where(target == ignore_index, 0, {inner})" if ignoring else inner
+        show(f"w = {text}", counts, "weight of the row in the mean")
+
+    def gradient(share: Array) -> Gradients:
+        s = np.where(kept, share, 0)[..., None]
+        on = "where(target == ignore_index, 0, share)" if ignoring else "share"
+
+        def by_input() -> Array:
+            total = 1 + soft.rest
+            p = show("p = exp(logp)", _probabilities(soft), "softmax")
+            t = wq.sum(-1, keepdims=True)
+            show(f"t = sum({wq_text})", t, "the target's mass")
+            d = p * t - wq
+            # of the top class, 1 - p is rest / (1 + rest) without rounding
+            top = np.take_along_axis(wq, soft.top, -1)
+            others = wq.copy()
+            np.put_along_axis(others, soft.top, 0, -1)
+            exact = (others.sum(-1, keepdims=True) - top * soft.rest) / total
+            np.put_along_axis(d, soft.top, exact, -1)
+            return show(f"d_input = {on} * (p * t - {wq_text})", s * d)
+
+        def by_target() -> Array:
+            factor, w = (1 - label_smoothing), 1 if weight is None else weight
+            text = "-share" + (" * (1 - label_smoothing)" if label_smoothing else "")
+            text += " * weight * logp" if weight is not None else " * logp"
+            return show(f"d_target = {text}", -s * factor * w * logp)
+
+        return {
+            "input": by_input,
+            "target": by_target,
+            "weight": lambda: show("d_weight = -share * q * logp", -s * q * logp, "summed over rows"),
+        }
+
+    return Terms(loss, gradient, counts)
+
+
+def _probabilities(soft: Softmax) -> Array:
+    """The softmax itself."""
+    p = soft.exps / (1 + soft.rest)
+    np.put_along_axis(p, soft.top, 1 / (1 + soft.rest), -1)
+    return p
+
+
+def _show_less_target(soft: Softmax, label: Array, kept: Array, show: Show) -> str:
+    """Shows p and q; the formula of p - q, in which no digits are lost for a confident row."""
+    p = show("p = exp(input - lse)", _probabilities(soft), "softmax", picks="target")
+    q = _one_hot(label, kept, p)
+    if (soft.rest > 1e-6).all():
+        show("q = where(c == target, 1, 0)", q, "the target as 0 and 1", picks="target")
+        return "(p - q)"
+    show("miss = sum(where(c == target, 0, p))", (p * (1 - q)).sum(-1), "1 - p of the target")
+    return "where(c == target, -miss, p)"
+
+
+def _one_hot(label: Array, kept: Array, like: Array) -> Array:
+    """1 at the label's class and 0 elsewhere; 0 everywhere for rows that are left out."""
+    q = np.zeros_like(like)
+    np.put_along_axis(q, label, kept[..., None].astype(like.dtype), -1)
+    return q

@@ -1,0 +1,112 @@
+"""Gaussian negative log-likelihood."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+
+from losscli.errors import ShapeError
+from losscli.layout import Laid, shape_text
+from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.work import Gradients, Show, Terms, quiet
+
+
+def variance_by_row(input: Array, target: Array, var: Array) -> dict[str, Laid]:
+    """PyTorch's own rule for var: of input's shape, or without its last axis, or with one 1 in it."""
+    shape = input.shape
+    with_one = var.ndim == input.ndim and sum(n != m for n, m in zip(var.shape, shape, strict=True))
+    fits = with_one and all(n in (1, m) for n, m in zip(var.shape, shape, strict=True))
+    if var.shape == shape or (with_one == 1 and fits):
+        return {"var": Laid(var)}
+    if input.ndim and var.shape == shape[:-1]:
+        return {"var": Laid(var, lambda a: a[..., None])}
+    raise ShapeError(
+        f"gaussian-nll: var has shape {shape_text(var.shape)} and input {shape_text(shape)}; expected "
+        f"the shape of input, {shape_text(shape[:-1])} for one variance a row, or the shape of input "
+        "with one of its lengths replaced by 1."
+    )
+
+
+def gaussian_nll(
+    input: Annotated[Array, Tensor("predicted means", "(N, *) or (*)", predicted=True)],
+    target: Annotated[Array, Tensor("true values", "(N, *) or (*)")],
+    var: Annotated[
+        Array,
+        Tensor(
+            "predicted variances",
+            "(N, *) or (N)",
+            predicted=True,
+            at_least=0,
+            hint="A network that predicts the logarithm of the variance needs exp() first.",
+        ),
+    ],
+    *,
+    full: Annotated[bool, Option("add the constant 0.5 ln(2 pi)")] = False,
+    eps: Annotated[float, Option("the least variance", above=0)] = 1e-6,
+    show: Show = quiet,
+) -> Annotated[Terms, Rows("(N, *)", layout=variance_by_row)]:
+    """Negative log-density of the target under a normal distribution with predicted mean and variance.
+
+    For regression that also says how sure it is: the model predicts a mean and a variance, and pays for
+    being wrong in units of its own uncertainty, and for being unsure. With a fixed variance it is mse up
+    to factors and constants.
+
+    Formula
+        v = max(var, eps)
+        l = 0.5 (ln v + (input - target)^2 / v)          + 0.5 ln(2 pi) with full
+
+    Shapes
+        input: (N, *) or any (*); target broadcasts with it.
+        var: the shape of input; or input's without the last axis, one variance a row; or input's with
+        one axis of length 1. (N) beside (N, D) is one variance a row even where N = D, which is not how
+        NumPy broadcasts.
+
+    Range
+        var at least 0. The loss may be negative: a density may exceed 1.
+
+    Gradient
+        dl/dinput = (input - target) / v; dl/dtarget = -dl/dinput.
+        dl/dvar = 0.5 (1 - (input - target)^2 / v) / v, at v also where var < eps: PyTorch leaves the clamp
+        out of the derivative, and so does losscli.
+
+    Pitfalls
+        eps is a floor, max(var, eps), not something that is added.
+        Where var < eps the gradient is that at eps, up to 1e12 times the squared error.
+        A negative loss is no mistake; without full a constant is missing.
+
+    Errors
+        A negative var, and shapes of var that are none of the above, are refused.
+
+    Source
+        Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994;
+        torch.nn.GaussianNLLLoss.
+    """
+    r = show("r = input - target", input - target, "residual")
+    v = show("v = max(var, eps)", np.maximum(var, eps), "variance, at least eps")
+    z = show("z = r**2 / v", r * r / v, "squared residual in units of the variance")
+    if full:
+        constant = 0.5 * math.log(2 * math.pi)
+        loss = show(
+            "l = 0.5 * (log(v) + z) + 0.5 * log(2 * pi)",
+            0.5 * (np.log(v) + z) + constant,
+            "with the constant, as full is set",
+            constants={"pi": math.pi},
+        )
+    else:
+        loss = show("l = 0.5 * (log(v) + z)", 0.5 * (np.log(v) + z), "without 0.5 ln(2 pi)")
+
+    def gradient(share: Array) -> Gradients:
+        d = show("d = r / v", r / v, "slope in the mean")
+        return {
+            "input": lambda: show("d_input = share * d", share * d),
+            "target": lambda: show("d_target = -share * d", -share * d),
+            "var": lambda: show(
+                "d_var = share * 0.5 * (1 - z) / v",
+                share * 0.5 * (1 - z) / v,
+                "at v, the clamp is not differentiated",
+            ),
+        }
+
+    return Terms(loss, gradient)

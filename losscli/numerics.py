@@ -1,0 +1,121 @@
+"""Numerical functions that several losses share, each as exact as its type allows."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from losscli.parameters import Array
+
+
+class Softmax(NamedTuple):
+    """A row of scores relative to its largest, which keeps what log-softmax would round away.
+
+    With z = scores - largest, the sum of exp(z) is 1 + rest, where the 1 is the largest class itself;
+    a confident row's rest may be 1e-40, and log1p(rest) is right to the last digit.
+    """
+
+    largest: Array  # (..., 1), the largest score
+    top: Array  # (..., 1), the class that has it
+    shifted: Array  # (..., C), scores - largest
+    exps: Array  # (..., C), exp(shifted), with 0 at the top class
+    rest: Array  # (..., 1), the sum of exps
+
+
+def softmax_parts(scores: Array) -> Softmax:
+    """The parts of a softmax over the last axis, (..., C) with C >= 1."""
+    top = scores.argmax(-1)[..., None]
+    largest = np.take_along_axis(scores, top, -1)
+    shifted = scores - largest
+    exps = np.exp(shifted)
+    np.put_along_axis(exps, top, 0 * np.take_along_axis(shifted, top, -1), -1)  # nan stays nan
+    return Softmax(largest, top, shifted, exps, exps.sum(-1, keepdims=True))
+
+
+def sign(x: Array) -> Array:
+    """-1, 0 or 1; 0 for nan, as in PyTorch."""
+    found = np.sign(x)
+    return np.where(np.isnan(found), 0, found)
+
+
+def norm(x: Array, p: float) -> Array:
+    """The p-norm over the last axis, for any real p; 0 counts what is not 0."""
+    a = np.abs(x)
+    if p == 0:
+        return (a != 0).sum(-1).astype(x.dtype)
+    if math.isinf(p):
+        start = 0.0 if p > 0 else np.inf
+        found: Array = (np.max if p > 0 else np.min)(a, -1, initial=start)
+        return found if x.shape[-1] else np.zeros(x.shape[:-1], x.dtype)
+    plain = _norm(a, p)
+    lost = np.isinf(plain) | (plain < _least(x))
+    if p > 0 and lost.any():
+        # Powers that overflow or underflow where the norm does not: relative to the largest.
+        scale = a.max(-1, initial=0)
+        lost &= np.isfinite(scale) & (scale > 0)
+        plain[lost] = scale[lost] * _norm(a[lost] / scale[lost][:, None], p)
+    return plain
+
+
+def norm_text(p: float, x: str) -> str:
+    """The formula of the p-norm of the vector called `x`."""
+    if p == 0:
+        return f"sum(where({x} == 0, 0, 1))"
+    if math.isinf(p):
+        return f"{'max' if p > 0 else 'min'}(abs({x}))"
+    return {1: f"sum(abs({x}))", 2: f"sqrt(sum({x}**2))"}.get(p, f"sum(abs({x})**p)**(1 / p)")
+
+
+def norm_slope(x: Array, value: Array, p: float) -> Array:
+    """The derivative of `norm` by x, given its value; what PyTorch answers at 0 and at ties.
+
+    0 where the norm is 0, and shared equally among equally large components for p = inf.
+    """
+    n = value[..., None]
+    if p == 0:
+        return np.zeros_like(x)
+    if p == 1:
+        return sign(x)
+    if math.isinf(p):
+        largest = (np.abs(x) == n) | (np.isnan(x) & np.isnan(n))
+        return sign(x) * largest / np.maximum(largest.sum(-1, keepdims=True), 1)
+    if p == 2:
+        slope = x / n
+    else:
+        # (|x| / n)^(p - 1), whose parts may overflow where the whole does not
+        slope = np.sign(x) * (np.abs(x) / n) ** (p - 1)
+        if p < 1:
+            slope = np.where(x == 0, 0, slope)
+    return np.where(n == 0, 0, slope)
+
+
+def norm_slope_text(p: float, x: str, value: str) -> str:
+    """The formula of that derivative, for the vector called `x` with the norm called `value`."""
+    if p == 0:
+        return f"0 * {x}"
+    if p == 1:
+        return f"sign({x})"
+    if math.isinf(p):
+        ties = f"sum(where(abs({x}) == {value}, 1, 0))"
+        return f"where(abs({x}) == {value}, sign({x}), 0) / {ties}"
+    if p == 2:
+        return f"where({value} == 0, 0, {x} / {value})"
+    slope = f"sign({x}) * (abs({x}) / {value})**(p - 1)"
+    return f"where({value} == 0, 0, {slope if p > 1 else f'where({x} == 0, 0, {slope})'})"
+
+
+def _norm(a: Array, p: float) -> Array:
+    """The p-norm of what is not negative."""
+    if p == 1:
+        total: Array = a.sum(-1)
+        return total
+    if p == 2:
+        return np.sqrt((a * a).sum(-1))
+    return (a**p).sum(-1) ** (1 / p)
+
+
+def _least(x: Array) -> float:
+    """Below this a norm may have lost digits to underflow."""
+    return float(np.sqrt(np.finfo(x.dtype).tiny) / np.finfo(x.dtype).eps)

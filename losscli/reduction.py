@@ -1,0 +1,116 @@
+"""Terms into one number: a small record that adds up in any order.
+
+`Total` is what a part of the rows comes to: the sum of the losses, the numerator and the denominator of
+their mean. Totals of parts are merged with `+`; as the sums in them are exact expansions (Shewchuk
+1997), the same cut into parts gives the same bits however the parts are grouped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from losscli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ExactSum:
+    """A sum without rounding: floats that do not overlap, and the sum of what is not finite."""
+
+    parts: tuple[float, ...] = ()
+    special: float = 0.0
+
+    @classmethod
+    def of(cls, value: float) -> ExactSum:
+        """The sum of one number."""
+        return cls((value,)) if math.isfinite(value) else cls((), value)
+
+    def __add__(self, other: ExactSum) -> ExactSum:
+        parts = list(self.parts)
+        for x in other.parts:
+            kept = []
+            for y in parts:
+                if abs(x) < abs(y):
+                    x, y = y, x
+                high = x + y
+                if math.isinf(high):
+                    return ExactSum((), self.special + other.special + high)
+                low = y - (high - x)
+                if low:
+                    kept.append(low)
+                x = high
+            parts = [*kept, x]
+        return ExactSum(tuple(parts), self.special + other.special)
+
+    def __float__(self) -> float:
+        """The sum, rounded once."""
+        return self.special or math.fsum(self.parts)
+
+
+def pairwise(values: Any) -> float:
+    """The sum of an array, pairwise."""
+    return float(np.add.reduce(np.ravel(values))) if np.size(values) else 0.0
+
+
+@dataclass(frozen=True)
+class Total:
+    """What some of the rows come to: `rows` of them, of which `left_out` count for nothing in a mean."""
+
+    rows: int = 0
+    left_out: int = 0
+    uneven: bool = False  # whether some row counts for anything but 1
+    sum: ExactSum = ExactSum()
+    numerator: ExactSum = ExactSum()
+    counted: ExactSum = ExactSum()
+
+    @classmethod
+    def of(cls, values: Any, counts: Any = None, divisor: Any = None) -> Total:
+        """The total of a block of terms."""
+        rows = int(np.size(values))
+        total = ExactSum.of(pairwise(values))
+        return cls(
+            rows,
+            0 if counts is None else rows - int(np.count_nonzero(counts)),
+            counts is not None and bool((np.asarray(counts) != 1).any()),
+            total,
+            total if divisor is None else ExactSum.of(pairwise(values / divisor)),
+            ExactSum.of(float(rows) if counts is None else pairwise(counts)),
+        )
+
+    def __add__(self, other: Total) -> Total:
+        return Total(
+            self.rows + other.rows,
+            self.left_out + other.left_out,
+            self.uneven or other.uneven,
+            self.sum + other.sum,
+            self.numerator + other.numerator,
+            self.counted + other.counted,
+        )
+
+    def reduce(self, reduction: str, batch: int) -> float:
+        """The result: by `sum`, `mean`, or `batchmean`, which divides by the length of the batch."""
+        if reduction == "sum":
+            return float(self.sum)
+        if reduction == "mean":
+            return divide(float(self.numerator), float(self.counted))
+        if reduction == "batchmean":
+            return divide(float(self.sum), float(batch))
+        raise UsageError(f"there is no reduction {reduction!r}.")
+
+
+def divide(numerator: float, denominator: float) -> float:
+    """The quotient by IEEE 754: 0/0 is nan."""
+    with np.errstate(all="ignore"):
+        return float(np.float64(numerator) / np.float64(denominator))
+
+
+def legacy(size_average: bool | None, reduce: bool | None) -> str | None:
+    """The reduction that PyTorch's deprecated flags ask for, or None where neither is given."""
+    if size_average is None and reduce is None:
+        return None
+    if reduce is False:
+        return "none"
+    return "sum" if size_average is False else "mean"

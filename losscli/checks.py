@@ -90,9 +90,7 @@ def class_indices(
         hint = "Class indices start at 0."
     span = f"0 to {classes - 1}" if classes else "none"
     raise RangeError(
-        lambda where: (
-            f"{loss}: {where} is {value}, but {of} has {classes} classes, {span}. {hint}"
-        ),
+        lambda where: f"{loss}: {where} is {value}, but {of} has {classes} classes, {span}. {hint}",
         name,
         position,
     )

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from losscli import checks
+from losscli import autopsy, checks, differences
+from losscli.differences import GradientCheck
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
 from losscli.layout import Laid, lay_out, shape_text
 from losscli.parameters import Array, Loss
@@ -75,10 +76,15 @@ class Problem:
 
     def value(self) -> Any:
         """The loss: a scalar of the computing type, or an array of the rows for `none`."""
+        result: Any
         if self.reduction == "none":
-            return self.terms()
-        result = self.total.reduce(self.reduction, self.batch)
-        return self.dtype.type(result)
+            result = self.terms()
+        else:
+            with np.errstate(over="ignore"):
+                result = self.dtype.type(self.total.reduce(self.reduction, self.batch))
+        if not np.isfinite(result).all():
+            self.warnings.append(autopsy.of_value(self, result))
+        return result
 
     def terms(self) -> Array:
         """The loss of every row, unreduced."""
@@ -136,7 +142,14 @@ class Problem:
         for index, left in self._each_block(work, with_index=True):
             for name, piece in left.items():
                 _add_broadcast(seen[name], piece, len(self.laid[name].letters), index)
+        for name, array in out.items():
+            if not np.isfinite(array).all():
+                self.warnings.append(autopsy.of_gradient(self, name, array))
         return out
+
+    def check(self, wrt: Sequence[str] | None = None, grad_output: Any = None) -> GradientCheck:
+        """The gradient compared with central differences, kinks left out and counted."""
+        return differences.check(self, wrt, grad_output)
 
     def largest(self, most: int) -> list[tuple[int, ...]]:
         """The indices of the rows with the largest loss, largest first; NaN counts as largest."""
@@ -150,6 +163,15 @@ class Problem:
                 best.append((float(keys[inside]), flat))
         best.sort(key=lambda pair: (-pair[0], pair[1]))
         return [tuple(map(int, np.unravel_index(i, self.rows))) for _, i in best[:most]]
+
+    def first_not_finite(self) -> tuple[int, ...] | None:
+        """The index of the first row whose loss is nan or infinite."""
+        for index, lost in self._each_block(lambda terms: ~np.isfinite(terms.values)):
+            if lost.any():
+                inside = np.unravel_index(int(np.argmax(lost)), lost.shape)
+                whole = tuple((s.start or 0) + int(j) for s, j in zip(index, inside, strict=True))
+                return whole if self.rows else ()
+        return None
 
     def every(self) -> Terms:
         """The terms of all rows at once, for few."""
@@ -189,7 +211,7 @@ class Problem:
 
     def block(self, index: Any) -> dict[str, Any]:
         """The tensors at `index` into the rows, floating-point ones in the computing type."""
-        block = {}
+        block: dict[str, Any] = {}
         for name, parameter in self.loss.tensors.items():
             one = self.laid.get(name)
             if one is None:
@@ -208,9 +230,9 @@ class Problem:
         index = tuple(np.array(axis) for axis in zip(*rows, strict=True))
         return self.block(index)
 
-    def run(self, block: Mapping[str, Any], show: Show = quiet) -> Terms:
+    def run(self, block: Mapping[str, Any], show: Show = quiet, *, checked: bool = True) -> Terms:
         """The loss's body on a block, after the checks on its values."""
-        for name, parameter in self.loss.tensors.items():
+        for name, parameter in self.loss.tensors.items() if checked else ():
             if parameter.tensor.holds == "numbers" and block[name] is not None:
                 checks.within(self.loss, name, block[name])
         terms: Terms = self.loss.function(**block, **self.options, show=show)
@@ -347,6 +369,13 @@ class Problem:
         part = self._part(seen, index)
         return tuple(int(i) for i in np.unravel_index(int(part[inside]), one.array.shape))
 
+    def position_in_row(
+        self, name: str, row: tuple[int, ...], inside: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Where a position inside a row lies in the tensor as the user has it."""
+        index = tuple(slice(i, i + 1) for i in row)
+        return self.position(name, index, (*(0 for _ in index or (0,)), *inside))
+
     def _has_gradient(self, name: str) -> bool:
         """Whether a tensor was given and holds numbers, not indices."""
         if name not in self.tensors:
@@ -360,7 +389,11 @@ class Problem:
         """Whether a gradient's elements belong to one block each: nothing in it was broadcast."""
         one = self.laid[name]
         inner = one.view(one.array).shape[len(one.rows) :]
-        return not one.rowless and one.rows == self.rows and piece.shape[piece.ndim - len(inner) :] == inner
+        return (
+            not one.rowless
+            and one.rows == self.rows
+            and piece.shape[piece.ndim - len(inner) :] == inner
+        )
 
     def _part(self, one: Laid, index: Any) -> Array:
         """A block of a tensor; a single row gets a row axis."""

@@ -19,7 +19,7 @@ import numpy as np
 from losscli.engine import Problem
 from losscli.errors import UsageError
 from losscli.formula import ROW, Arithmetic, Formula, Quantity, number, parse
-from losscli.work import Recorder, Step, Terms
+from losscli.work import Recorder, Step, Terms, names_of
 
 ROWS_SHOWN = 3
 WRITTEN_OUT = 24  # so many terms of the final sum are written out
@@ -35,6 +35,7 @@ class Line:
     row: int | None  # which of the shown rows
     arithmetic: Arithmetic
     value: float
+    pick: int | None = None  # the row's index among the classes, where the step picks by it
 
     def to_dict(self) -> dict[str, Any]:
         """The line as JSON has it; `substituted` is Python that evaluates to `value`."""
@@ -147,6 +148,19 @@ class Explanation:
             return f"{word} {index[0]}"
         return f"{word} [{', '.join(map(str, index))}]" if index else word
 
+    def places(self, k: int) -> list[str]:
+        """The names of the places of the k-th row's extended target, for losses that have one."""
+        for step in self.steps:
+            if step.name == "z" and step.quantity is not None:
+                blank = self.problem.options.get("blank")
+                return [self._class_name(int(z), blank) for z in step.quantity.array[k]]
+        return []
+
+    def _class_name(self, index: int, blank: Any) -> str:
+        if index < len(self.classes):
+            return self.classes[index]
+        return "blank" if index == blank else str(index)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain data; gradients of more than 100,000 numbers only by their shape."""
         gradients = {}
@@ -208,7 +222,7 @@ def explain(
     value = problem.value()
     shown = choose_rows(problem, rows, top)
     wanted = problem.wrt(wrt) if gradient else ()
-    recorder = Recorder(_given(problem, shown), len(shown))
+    recorder = Recorder(names_of(problem, shown), len(shown))
     steps: list[Worked] = []
     shares: tuple[float | None, ...] = ()
     with np.errstate(all="ignore"):
@@ -302,21 +316,6 @@ def _row(problem: Problem, row: int | tuple[int, ...]) -> tuple[int, ...]:
     return index
 
 
-def _given(problem: Problem, shown: Sequence[tuple[int, ...]]) -> dict[str, Quantity]:
-    """The names that formulas may use from the start: tensors and options."""
-    names = {
-        name: Quantity(np.asarray(value)) for name, value in problem.options.items()
-        if isinstance(value, (int, float))
-    }
-    if shown:
-        for name, array in problem.take(shown).items():
-            if array is not None:
-                one = problem.laid[name]
-                axes = one.letters if one.rowless else (ROW, *one.letters)
-                names[name] = Quantity(np.asarray(array), axes)
-    return names
-
-
 def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
     """A recorded step with its lines."""
     lines = []
@@ -329,6 +328,7 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
                 k,
                 step.formula.at(point, step.names),
                 step.quantity.at(point),
+                _pick(step, k),
             )
         )
     return Worked(
@@ -361,11 +361,17 @@ def _points(step: Step, rows: int) -> Iterator[dict[str, int]]:
 def _picked(step: Step, k: int) -> set[int]:
     """Indices that must not be left out of a long axis: the target's, and that of the largest value."""
     found = set()
-    if name := step.more.get("picks"):
-        found.add(int(step.names[name].array[k]))
+    if (pick := _pick(step, k)) is not None:
+        found.add(pick)
     if len(step.quantity.axes) == 2:
         found.add(int(np.argmax(step.quantity.array[k])))
     return found
+
+
+def _pick(step: Step, k: int | None) -> int | None:
+    """The index that the step picks in a row: its target's."""
+    name = step.more.get("picks")
+    return None if name is None or k is None else int(step.names[name].array[k])
 
 
 def _some(size: int, room: int, axes: int, always: set[int]) -> list[int]:
@@ -448,7 +454,7 @@ def _reduction_step(
         arithmetic = number(ledger.numerator or 0.0)
     equation = "L = sum(l)"
     if ledger.denominator is not None:
-        below = number(_whole(ledger.denominator))
+        below: ast.expr = number(_whole(ledger.denominator))
         if every and uneven:
             below = _written(every.counts)
         arithmetic = ast.BinOp(arithmetic, ast.Div(), below)
@@ -489,13 +495,13 @@ def _show_share(
     above = np.broadcast_to(share.above, problem.rows or (1,))[index]
     recorder.names["grad_output"] = Quantity(np.asarray(above), (ROW,))
     text = "1" if grad_output is None else "grad_output"
-    note = "what each loss counts for in the result, dL/dl"
+    note = "share in the result, dL/dl"
     if problem.reduction in ("mean", "batchmean"):
         text += " / W" if problem.reduction == "mean" and problem.total.uneven else " / N"
     if problem.reduction == "mean" and terms.divisor is not None:
         text += " / max(target_lengths, 1)"
     if problem.reduction == "none" and grad_output is None:
-        note += "; without a reduction the gradient is that of the sum"
+        note = "share in the sum, as there is no reduction"
     denominator = _whole(share.denominator)
     constants = {"N": denominator, "W": denominator}
     recorder(f"share = {text}", each, note, axes=(ROW,), constants=constants)

@@ -6,7 +6,7 @@ delta))`, read with Python's own parser. It knows these functions:
     exp log log1p expm1 sqrt abs sign        of one number
     max min                                  of several numbers, or of one quantity over its last axis
     sum                                      over the last axis, or over the one that is named
-    where(condition, a, b)                   a branch
+    where(condition, a, b)                   a branch; conditions may be joined with `and`
     a % b                                    the remainder
     clip(x, low, high)                       min(max(x, low), high)
     pick(x, k)                               x at index k of its last axis
@@ -76,7 +76,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 class Quantity:
     """A named array and what its axes are called, the row axis included."""
 
-    array: np.ndarray[Any, Any]
+    array: Any
     axes: tuple[str, ...] = ()
 
     def at(self, point: Point) -> float:
@@ -88,7 +88,8 @@ class Quantity:
 
     def size(self, axis: str) -> int:
         """How long an axis is."""
-        return self.array.shape[self.axes.index(axis)]
+        length: int = self.array.shape[self.axes.index(axis)]
+        return length
 
 
 Names = Mapping[str, Quantity]
@@ -99,7 +100,7 @@ class Arithmetic:
     """Numbers put into a formula at one point, and the conditions of the branches that were taken."""
 
     tree: ast.expr
-    conditions: tuple[ast.Compare, ...] = ()
+    conditions: tuple[ast.expr, ...] = ()
 
     @property
     def python(self) -> str:
@@ -142,7 +143,7 @@ class Formula:
 
     def at(self, point: Point, names: Names) -> Arithmetic:
         """The numbers put in at one point."""
-        conditions: list[ast.Compare] = []
+        conditions: list[ast.expr] = []
         tree = _put(self.tree, point, names, conditions)
         return Arithmetic(tree, tuple(conditions))
 
@@ -206,6 +207,8 @@ class Writer:
                 return f"{self.minus()}{self.part(operand, self.POWER)}", self.SIGN
             case ast.BinOp(left=left, op=op, right=right):
                 return self.binary(left, op, right), self.BINDING[type(op)]
+            case ast.BoolOp(values=values):
+                return " and ".join(self.part(value, 0) for value in values), 0
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 return f"{self.part(left, 0)} {self.comparison(op)} {self.part(right, 0)}", 0
             case ast.Call(func=ast.Name(id=function), args=args):
@@ -236,7 +239,7 @@ class Writer:
             return self.terms(args), self.SUM
         return f"{function}({', '.join(self.part(arg, 0) for arg in args)})", self.ATOM
 
-    def number(self, value: float) -> tuple[str, int]:
+    def number(self, value: Any) -> tuple[str, int]:
         """A number; a negative one binds like a sign."""
         return repr(value), self.SIGN if str(value).startswith("-") else self.ATOM
 
@@ -285,7 +288,7 @@ class _Python(Writer):
             return "0.0", self.ATOM
         return super().call(function, args)
 
-    def number(self, value: float) -> tuple[str, int]:
+    def number(self, value: Any) -> tuple[str, int]:
         if isinstance(value, float) and math.isnan(value):
             return "1e999 - 1e999", self.SUM
         if isinstance(value, float) and math.isinf(value):
@@ -332,7 +335,7 @@ def _union(*axes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda axis: axis != ROW))  # the row axis leads
 
 
-def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.Compare]) -> ast.expr:
+def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.expr]) -> ast.expr:
     """The tree with numbers for names; the conditions of the branches taken go to `conditions`."""
 
     def put(inner: ast.expr, at: Point = point) -> ast.expr:
@@ -353,15 +356,10 @@ def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.Compar
         case ast.Compare(left=left, ops=ops, comparators=[right]):
             return ast.Compare(put(left), ops, [put(right)])
         case ast.Call(func=ast.Name(id="where"), args=[condition, yes, no]):
-            chosen = put(condition)
-            assert isinstance(chosen, ast.Compare)
-            holds = bool(evaluate(chosen))
-            if not holds:
-                chosen = ast.Compare(
-                    chosen.left, [_INVERSE[type(chosen.ops[0])]()], chosen.comparators
-                )
-            if bool(evaluate(chosen)):  # with a NaN neither holds, and nothing is claimed
-                conditions.append(chosen)
+            parts = condition.values if isinstance(condition, ast.BoolOp) else [condition]
+            chosen = [put(part) for part in parts]
+            holds = all(bool(evaluate(part)) for part in chosen)
+            conditions += chosen if holds else _failing(chosen)
             return put(yes if holds else no)
         case ast.Call(func=ast.Name(id="clip"), args=[x, low, high]):
             return _call("min", _call("max", put(x), put(low)), put(high))
@@ -388,6 +386,14 @@ def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.Compar
     raise ValueError(f"not a formula: {ast.dump(node)}")
 
 
+def _failing(parts: list[ast.expr]) -> list[ast.expr]:
+    """The opposite of the first comparison that does not hold; nothing where that is due to a NaN."""
+    first = next(part for part in parts if not bool(evaluate(part)))
+    assert isinstance(first, ast.Compare)
+    opposite = ast.Compare(first.left, [_INVERSE[type(first.ops[0])]()], first.comparators)
+    return [opposite] if bool(evaluate(opposite)) else []
+
+
 def _size(node: ast.expr, axis: str, names: Names) -> int:
     """How long `axis` is: the largest length that a name in the expression has there."""
     sizes = [
@@ -405,7 +411,7 @@ def _call(function: str, *args: ast.expr) -> ast.Call:
 def _evaluate(node: ast.AST) -> Any:
     match node:
         case ast.Constant(value=value):
-            return np.float64(value)
+            return np.float64(value)  # type: ignore[arg-type]
         case ast.UnaryOp(operand=operand):
             return -_evaluate(operand)
         case ast.BinOp(left=left, op=op, right=right):

@@ -37,7 +37,7 @@ class Laid:
     @property
     def rows(self) -> tuple[int, ...]:
         """The shape of the row axes."""
-        shape = self.view(self.array).shape
+        shape: tuple[int, ...] = self.view(self.array).shape
         return shape[: len(shape) - len(self.letters)]
 
     def part(self, rows: tuple[int, ...], index: Any) -> Array:
@@ -45,10 +45,9 @@ class Laid:
         seen = self.view(self.array)
         if self.rowless:
             return seen
-        inner = seen.shape[seen.ndim - len(self.letters) :]
-        if seen.shape != rows + inner:
-            seen = np.broadcast_to(seen, rows + inner)
-        return seen[index]
+        full = rows + seen.shape[seen.ndim - len(self.letters) :]
+        part: Array = (seen if seen.shape == full else np.broadcast_to(seen, full))[index]
+        return part
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -123,9 +122,7 @@ def _lay(loss: Loss, name: str, array: Array) -> Laid:
             order = (*first, *last)
             return Laid(
                 array,
-                _as_it_is
-                if order == tuple(range(array.ndim))
-                else lambda a: np.transpose(a, order),
+                _as_it_is if order == tuple(range(array.ndim)) else _transposed(order),
                 tuple(filled[i] for i in last),
                 rowless=not rows & set(letters) and "*" not in letters and bool(letters),
             )
@@ -133,6 +130,10 @@ def _lay(loss: Loss, name: str, array: Array) -> Laid:
         f"{loss.name}: {name} has shape {shape_text(array.shape)}; expected {spec}. "
         f"{loss.tensors[name].tensor.help[:1].upper()}{loss.tensors[name].tensor.help[1:]}."
     )
+
+
+def _transposed(order: tuple[int, ...]) -> Callable[[Array], Array]:
+    return lambda array: np.transpose(array, order)
 
 
 def _letters(shape: str) -> list[str]:

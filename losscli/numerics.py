@@ -34,17 +34,25 @@ def softmax_parts(scores: Array) -> Softmax:
     return Softmax(largest, top, shifted, exps, exps.sum(-1, keepdims=True))
 
 
+def log_softmax(scores: Array) -> Array:
+    """Log-softmax over the last axis."""
+    soft = softmax_parts(scores)
+    logs: Array = soft.shifted - np.log1p(soft.rest)
+    return logs
+
+
 def sign(x: Array) -> Array:
     """-1, 0 or 1; 0 for nan, as in PyTorch."""
-    found = np.sign(x)
-    return np.where(np.isnan(found), 0, found)
+    signs: Array = np.sign(x)
+    return np.where(np.isnan(signs), 0, signs)
 
 
 def norm(x: Array, p: float) -> Array:
     """The p-norm over the last axis, for any real p; 0 counts what is not 0."""
     a = np.abs(x)
     if p == 0:
-        return (a != 0).sum(-1).astype(x.dtype)
+        count: Array = (a != 0).sum(-1)
+        return count.astype(x.dtype)
     if math.isinf(p):
         start = 0.0 if p > 0 else np.inf
         found: Array = (np.max if p > 0 else np.min)(a, -1, initial=start)
@@ -65,7 +73,9 @@ def norm_text(p: float, x: str) -> str:
         return f"sum(where({x} == 0, 0, 1))"
     if math.isinf(p):
         return f"{'max' if p > 0 else 'min'}(abs({x}))"
-    return {1: f"sum(abs({x}))", 2: f"sqrt(sum({x}**2))"}.get(p, f"sum(abs({x})**p)**(1 / p)")
+    if p == 1:
+        return f"sum(abs({x}))"
+    return f"sqrt(sum({x}**2))" if p == 2 else f"sum(abs({x})**p)**(1 / p)"
 
 
 def norm_slope(x: Array, value: Array, p: float) -> Array:
@@ -80,7 +90,8 @@ def norm_slope(x: Array, value: Array, p: float) -> Array:
         return sign(x)
     if math.isinf(p):
         largest = (np.abs(x) == n) | (np.isnan(x) & np.isnan(n))
-        return sign(x) * largest / np.maximum(largest.sum(-1, keepdims=True), 1)
+        slope: Array = sign(x) * largest / np.maximum(largest.sum(-1, keepdims=True), 1)
+        return slope
     if p == 2:
         slope = x / n
     else:
@@ -108,12 +119,14 @@ def norm_slope_text(p: float, x: str, value: str) -> str:
 
 def _norm(a: Array, p: float) -> Array:
     """The p-norm of what is not negative."""
+    total: Array
     if p == 1:
-        total: Array = a.sum(-1)
-        return total
-    if p == 2:
-        return np.sqrt((a * a).sum(-1))
-    return (a**p).sum(-1) ** (1 / p)
+        total = a.sum(-1)
+    elif p == 2:
+        total = np.sqrt((a * a).sum(-1))
+    else:
+        total = (a**p).sum(-1) ** (1 / p)
+    return total
 
 
 def _least(x: Array) -> float:

@@ -8,7 +8,7 @@ equation with its value, from which the explanation is drawn. `Terms` is what a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -18,6 +18,8 @@ from losscli.formula import ROW, Formula, Quantity, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from losscli.engine import Problem
 
     Array = NDArray[Any]
 
@@ -71,6 +73,20 @@ class Step:
     def name(self) -> str:
         """The left-hand side."""
         return self.formula.name
+
+
+def names_of(problem: Problem, rows: Sequence[tuple[int, ...]]) -> dict[str, Quantity]:
+    """The names that a loss's formulas may use from the start: its options, its tensors at some rows."""
+    names = {
+        name: Quantity(np.asarray(value))
+        for name, value in problem.options.items()
+        if isinstance(value, (int, float))
+    }
+    for name, array in problem.take(rows).items() if rows else ():
+        if array is not None:
+            one = problem.laid[name]
+            names[name] = Quantity(array, one.letters if one.rowless else (ROW, *one.letters))
+    return names
 
 
 class Recorder:

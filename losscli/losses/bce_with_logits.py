@@ -67,7 +67,7 @@ def bce_with_logits(
     b = show(
         f"b = where(input >= 0, 1 - target, {positive})",
         np.where(input >= 0, 1 - target, y),
-        "how far the target lies on the other side",
+        "part on the other side",
     )
     k: Array | float = 1.0
     smooth, rest = "c", "t"
@@ -87,7 +87,7 @@ def bce_with_logits(
         each = "share" if weight is None else "share * weight"
 
         def by_input() -> Array:
-            t = show("t = exp(-a) / (1 + exp(-a))", e / (1 + e), "probability of the other side")
+            t = show("t = exp(-a) / (1 + exp(-a))", e / (1 + e), "probability of that side")
             f = k * t
             return show(
                 f"d_input = {each} * where(input >= 0, b - {rest}, {rest} - b)",

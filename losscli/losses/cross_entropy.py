@@ -19,9 +19,13 @@ def classes_last(input: Array, target: Array, weight: Array | None) -> dict[str,
     shape, own = input.shape, target.shape
     if input.ndim == 0:
         raise ShapeError(
-            "cross-entropy: input is a single number; expected scores by class, (N, C), (N, C, d1, ...) or (C)."
+            "cross-entropy: input is a single number; expected scores by class, (N, C, *) or (C)."
         )
     axis = 0 if input.ndim == 1 else 1
+    if not shape[axis] and input.shape.count(0) == 1:
+        raise ShapeError(
+            f"cross-entropy: input has shape {shape_text(shape)}: there are no classes."
+        )
     positions = shape[:axis] + shape[axis + 1 :]
 
     def last(a: Array) -> Array:
@@ -67,10 +71,11 @@ def row_weights(
         return None
     classes = input.shape[-1]
     checks.class_indices("cross-entropy", "target", target, classes, ignore_index)
-    kept = target != ignore_index
-    if weight is None:
-        return kept.astype(input.dtype)
-    return np.where(kept, weight[np.where(kept, target, 0)], 0) if classes else kept.astype(input.dtype)
+    kept: Array = target != ignore_index
+    counts: Array = kept.astype(input.dtype)
+    if weight is not None:
+        counts[kept] = weight[target[kept]]
+    return counts
 
 
 def cross_entropy(
@@ -79,9 +84,14 @@ def cross_entropy(
     ],
     target: Annotated[
         Array,
-        Tensor("class indices, or class probabilities", "(N, *) or (N, C, *)", "indices or numbers"),
+        Tensor(
+            "class indices, or class probabilities", "(N, *) or (N, C, *)", "indices or numbers"
+        ),
     ],
-    weight: Annotated[Array | None, Tensor("factor of each class", "(C)", differentiable="target", broadcasts="no")] = None,
+    weight: Annotated[
+        Array | None,
+        Tensor("factor of each class", "(C)", differentiable="target", broadcasts="no"),
+    ] = None,
     *,
     ignore_index: Annotated[int, Option("rows with this target are left out")] = -100,
     label_smoothing: Annotated[
@@ -194,7 +204,7 @@ def _of_labels(
         def by_input() -> Array:
             total = 1 + soft.rest
             s = np.where(kept, share * counts, 0)[..., None]
-            d = soft.exps * (s / total)
+            d: Array = soft.exps * (s / total)
             np.put_along_axis(d, soft.top, s / total, -1)
             # p - 1 of the target's own class: of the top class it is -rest / (1 + rest), exactly
             here = np.take_along_axis(d, label, -1) - s
@@ -273,7 +283,9 @@ def _of_distributions(
         return {
             "input": by_input,
             "target": by_target,
-            "weight": lambda: show("d_weight = -share * q * logp", -s * q * logp, "summed over rows"),
+            "weight": lambda: show(
+                "d_weight = -share * q * logp", -s * q * logp, "summed over rows"
+            ),
         }
 
     return Terms(loss, gradient, counts)
@@ -281,7 +293,7 @@ def _of_distributions(
 
 def _probabilities(soft: Softmax) -> Array:
     """The softmax itself."""
-    p = soft.exps / (1 + soft.rest)
+    p: Array = soft.exps / (1 + soft.rest)
     np.put_along_axis(p, soft.top, 1 / (1 + soft.rest), -1)
     return p
 

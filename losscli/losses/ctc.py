@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -82,7 +82,12 @@ def ctc(
         bool, Option("count impossible samples as 0, and give them no gradient")
     ] = False,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(N)", row="sample", layout=one_sample_a_row, least=32, divided="the length of its target")]:
+) -> Annotated[
+    Terms,
+    Rows(
+        "(N)", row="sample", layout=one_sample_a_row, least=32, divided="the length of its target"
+    ),
+]:
     """Minus the log-probability of a label sequence, summed over all its alignments to the frames.
 
     For speech and handwriting, where it is known which labels come, but not when: each frame gives a
@@ -254,7 +259,8 @@ def _log_sum(*logs: Array) -> Array:
     total = np.exp(logs[0] - m)
     for other in logs[1:]:
         total += np.exp(other - m)
-    return m + np.log(total)
+    result: Array = m + np.log(total)
+    return result
 
 
 def _lengths(name: str, lengths: Array, samples: int, shape: tuple[int, ...]) -> Array:
@@ -346,16 +352,16 @@ class _Lesson:
         show(
             "skip = where(s < 2, 0, where(z[s] == z[s - 2], 0, 1))",
             skips.astype(int),
-            "a blank may be skipped between different labels",
+            "whether a blank may be skipped",
             axes=("row", "S"),
             cells=self.within,
         )
-        show("p = exp(log_probs)", self.p, "probability of each class in each frame")
+        show("p = exp(log_probs)", self.p, "probabilities")
         self.alpha = show(
-            "alpha = where(t == 0, where(s < 2, p[t, z[s]], 0), "
+            "alpha = where(t == 0 and s < 2, p[t, z[s]], "
             "(alpha[t - 1, s] + alpha[t - 1, s - 1] + skip[s] * alpha[t - 1, s - 2]) * p[t, z[s]])",
             self._forward(),
-            "all ways to each place: stay, step, or skip a blank",
+            "all ways here: stay, step, skip",
             axes=("row", "T", "S"),
             cells=self.cells,
         )
@@ -364,15 +370,12 @@ class _Lesson:
         alike = self.alpha[rows, last, ends]
         alike = alike + np.where(ends > 0, self.alpha[rows, last, np.maximum(ends - 1, 0)], 0)
         alike = np.where(frames > 0, alike, ends == 0)
-        text = (
-            "alpha[input_lengths - 1, 2 * target_lengths]"
-            " + alpha[input_lengths - 1, 2 * target_lengths - 1]"
-        )
+        show("last = input_lengths - 1", frames - 1, "the last frame")
+        show("end = 2 * target_lengths", ends, "the last place")
+        text = "alpha[last, end] + alpha[last, end - 1]"
         if not frames.all():
             text = f"where(input_lengths == 0, where(target_lengths == 0, 1, 0), {text})"
-        self.alike = show(
-            f"likelihood = {text}", alike, "it ends in the last label or in the blank behind it"
-        )
+        self.alike = show(f"likelihood = {text}", alike, "ends in last label or blank")
         text = "-log(likelihood)"
         if self.zero_infinity:
             text = f"where(likelihood == 0, 0, {text})"
@@ -381,18 +384,18 @@ class _Lesson:
     def gradient(self, d: Array) -> None:
         show = self.show
         beta = show(
-            "beta = where(t == input_lengths - 1, where(s < 2 * target_lengths - 1, 0, 1), "
+            "beta = where(t == last and s >= end - 1, 1, "
             "beta[t + 1, s] * p[t + 1, z[s]] + beta[t + 1, s + 1] * p[t + 1, z[s + 1]]"
             " + skip[s + 2] * beta[t + 1, s + 2] * p[t + 1, z[s + 2]])",
             self._backward(),
-            "all ways from each place to the end",
+            "all ways from here to the end",
             axes=("row", "T", "S"),
             cells=self.cells,
         )
         here = show(
             "o = alpha * beta / likelihood",
             self.alpha * beta / self.alike[:, None, None],
-            "probability of being at each place, given the labels",
+            "being at each place",
             cells=self.cells,
         )
         classes = np.arange(self.p.shape[2])
@@ -410,13 +413,13 @@ class _Lesson:
         show(
             f"d_log_probs = where(t < input_lengths, {share} * (p - occupancy), 0)",
             d,
-            "PyTorch's convention: the derivative in front of a log_softmax",
+            "as PyTorch returns it: the derivative by the scores in front of a log_softmax",
             axes=("row", "T", "C"),
         )
         show(
             "partial = -occupancy",
             -occupancy,
-            "the plain derivative dl/dlog_probs, which is not what PyTorch returns",
+            "for comparison: the plain derivative of l by log_probs, which PyTorch does not return",
             cells=frames,
         )
 

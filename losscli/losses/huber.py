@@ -56,7 +56,7 @@ def huber(
     loss = show(
         "l = where(a <= delta, 0.5 * r**2, delta * (a - 0.5 * delta))",
         c * (a - 0.5 * c),
-        "parabola within delta, line beyond",
+        "loss of the element",
     )
 
     def gradient(share: Array) -> Gradients:

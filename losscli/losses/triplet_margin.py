@@ -85,24 +85,26 @@ def triplet_margin(
             between[first] - between[second] + eps,
             f"{first} to {second}",
         )
-        return z, show(f"d_{name} = {norm_text(p, f'z_{name}')}", norm(z, p), "distance")
+        return z, show(f"dist_{name} = {norm_text(p, f'z_{name}')}", norm(z, p), "distance")
 
     z_ap, d_ap = distance("ap", "anchor", "positive")
     z_an, d_an = distance("an", "anchor", "negative")
     far = d_an
     if swap:
         z_pn, d_pn = distance("pn", "positive", "negative")
-        far = show("far = min(d_an, d_pn)", np.minimum(d_an, d_pn), "swap: the smaller of the two")
+        far = show(
+            "far = min(dist_an, dist_pn)", np.minimum(d_an, d_pn), "swap: the smaller of the two"
+        )
     h = show(
-        f"h = margin + d_ap - {'far' if swap else 'd_an'}",
+        f"h = margin + dist_ap - {'far' if swap else 'dist_an'}",
         margin + d_ap - far,
-        "what is missing to the margin",
+        "missing to the margin",
     )
-    loss = show("l = max(0, h)", np.maximum(h, 0))
+    loss = show("l = max(0, h)", np.maximum(h, 0), "loss of the triple")
 
     def gradient(share: Array) -> Gradients:
         def slope(name: str, z: Array, d: Array) -> Array:
-            equation = norm_slope_text(p, f"z_{name}", f"d_{name}")
+            equation = norm_slope_text(p, f"z_{name}", f"dist_{name}")
             return show(f"u_{name} = {equation}", norm_slope(z, d, p), "slope of the distance")
 
         on = show("on = where(h >= 0, share, 0)", np.where(h >= 0, share, 0), "on or off the hinge")
@@ -116,9 +118,9 @@ def triplet_margin(
                 "negative": lambda: show("d_negative = on * u_an", u_an),
             }
         chosen = show(
-            "k = where(d_an == d_pn, 0.5, where(d_an > d_pn, 0, 1))",
+            "k = where(dist_an == dist_pn, 0.5, where(dist_an > dist_pn, 0, 1))",
             np.where(d_an == d_pn, 0.5, np.where(d_an > d_pn, 0, 1)).astype(on.dtype),
-            "which distance the minimum took",
+            "which one the minimum took",
         )
         u_an = u_an * (on * chosen)[..., None]
         u_pn = slope("pn", z_pn, d_pn) * (on * (1 - chosen))[..., None]

@@ -1,0 +1,71 @@
+"""The command line, made with Typer: verbs, one a file, most of them a group of losses.
+
+A verb's module is imported when the verb is used, a loss's when the loss is; NumPy, yaml and Rich
+when something is read, computed or drawn with them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from losscli.cli.exits import exit_code
+from losscli.cli.group import VerbGroup
+
+app = typer.Typer(
+    name="losscli",
+    cls=VerbGroup,
+    help="Compute, differentiate and explain the losses of torch.nn.",
+    subcommand_metavar="VERB [LOSS] [CASE] [OPTIONS]",
+    options_metavar="",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        from losscli import __version__
+
+        typer.echo(f"losscli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before_the_verb(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="show the version and exit"
+        ),
+    ] = False,
+) -> None:
+    """What stands before the verb."""
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command line on `args`, in this process, and give its exit code."""
+
+    def action() -> None:
+        command = typer.main.get_command(app)
+        with command.make_context("losscli", [*args]) as context:
+            command.invoke(context)
+
+    return exit_code(action)
+
+
+def main() -> None:
+    """Run the command line on the arguments of the process and leave with the exit code."""
+    if os.environ.get("_LOSSCLI_COMPLETE"):  # a shell asks what may come next
+        app(prog_name="losscli")
+    if sys.stdin is None:  # closed; reading it then finds nothing
+        sys.stdin = io.TextIOWrapper(io.BytesIO())
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # saves starting threads nobody uses
+    sys.exit(run(sys.argv[1:]))

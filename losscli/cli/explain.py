@@ -1,0 +1,162 @@
+"""`losscli explain LOSS`: every step of the value and the gradient, with the numbers put in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from losscli.cli import numbers
+from losscli.cli.deliver import deliver_page
+from losscli.cli.group import LossGroup
+from losscli.cli.inputs import gather
+from losscli.cli.options import Common, Request
+from losscli.cli.talk import on_terminal
+from losscli.errors import UsageError
+
+if TYPE_CHECKING:
+    from losscli.explanation import Explanation
+
+EXPLANATION = "Explanation"
+FORMS = ("terminal", "text", "json")
+PLANNED = ("markdown", "latex", "html", "svg")
+DIGITS = 4
+
+
+def command() -> LossGroup:
+    """The verb with its losses."""
+    return LossGroup(explain)
+
+
+def explain(
+    request: Request,
+    *,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROW,ROW,...",
+            help="the rows to show, from 0; 2:0 is row [2, 0] [default the first three]",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None,
+    top: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K",
+            help="the K rows with the largest loss",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None,
+    gradient: Annotated[
+        bool | None,
+        typer.Option(
+            "--grad/--no-grad",
+            help="with the gradient or without it [default with]",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None,
+    digits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D",
+            help="significant digits shown, 2 to 17 [default 4]",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="terminal, text or json [default terminal on a terminal, else text]",
+            autocompletion=lambda: list(FORMS),
+        ),
+    ] = None,
+) -> None:
+    """Explain a loss step by step, with the numbers put in."""
+    chosen = _form(form, request.common)
+    shown = _digits(digits)
+    if rows is not None and top is not None:
+        raise UsageError("--rows and --top exclude each other; give one of them.")
+    which = None if rows is None else _rows(rows)
+    best = numbers.positive("--top", top)
+    from losscli.explanation import explain as explain_problem
+
+    inputs = gather(request)
+    explanation = explain_problem(
+        inputs.problem, rows=which, top=best, gradient=gradient is not False, names=inputs.names
+    )
+    for warning in inputs.problem.warnings:
+        request.talk.warn(warning)
+    deliver_page(_render(explanation, chosen, shown, request.common), request.common)
+
+
+def _form(given: str | None, common: Common) -> str:
+    """The format asked for, or that of the file's ending, or what suits standard output."""
+    if given is None and common.output is None:
+        return "terminal" if on_terminal(sys.stdout) else "text"
+    form = given or _form_of_ending(common)
+    if form in PLANNED:
+        raise UsageError(f"explain cannot write {form} yet; it writes {', '.join(FORMS)}.")
+    if form not in FORMS:
+        raise UsageError(f"explain cannot write {form!r}; it writes {', '.join(FORMS)}.")
+    return form
+
+
+def _form_of_ending(common: Common) -> str:
+    from losscli.files.results import form_of
+
+    return form_of(common.output or "") or "text"
+
+
+def _digits(text: str | None) -> int:
+    digits = numbers.positive("--digits", text, DIGITS)
+    assert digits is not None
+    if not 2 <= digits <= 17:
+        raise UsageError(f"--digits is {digits}; it must be at least 2 and at most 17.")
+    return digits
+
+
+def _rows(text: str) -> list[tuple[int, ...] | int]:
+    """`0,7` as [0, 7]; `0:3,1:2` as [(0, 3), (1, 2)]."""
+    rows: list[tuple[int, ...] | int] = []
+    for part in text.split(","):
+        index = [piece.strip() for piece in part.split(":")]
+        if not all(piece.isdecimal() for piece in index):
+            raise UsageError(
+                f"--rows has {part.strip()!r}; expected rows counted from 0, like 0,7 or 0:3,1:2."
+            )
+        row = tuple(map(int, index))
+        rows.append(row if len(row) > 1 else row[0])
+    return rows
+
+
+def _render(explanation: Explanation, form: str, digits: int, common: Common) -> str:
+    renderer: Any = import_module(f"losscli.render.{form}")
+    page: str
+    if form == "json":
+        page = renderer.render(explanation)
+    elif form == "text":
+        page = renderer.render(explanation, digits=digits)
+    else:
+        page = renderer.render(
+            explanation, digits=digits, color=_color(common), width=_terminal_width()
+        )
+    return page
+
+
+def _color(common: Common) -> bool:
+    """--color or --no-color; else colour on a terminal, unless NO_COLOR is set."""
+    if common.color is not None:
+        return common.color
+    wanted = common.output is None and not os.environ.get("NO_COLOR")
+    return wanted and on_terminal(sys.stdout) and os.environ.get("TERM") != "dumb"
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns

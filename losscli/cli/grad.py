@@ -1,0 +1,97 @@
+"""`losscli grad LOSS`: the gradients, and a check of them by central differences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from losscli.cli.deliver import deliver_result
+from losscli.cli.exits import CheckFailed
+from losscli.cli.group import LossGroup
+from losscli.cli.inputs import gather
+from losscli.cli.options import Request
+
+if TYPE_CHECKING:
+    from losscli.engine import Problem
+
+GRADIENT = "Gradient"
+
+
+def command() -> LossGroup:
+    """The verb with its losses."""
+    return LossGroup(grad)
+
+
+def grad(
+    request: Request,
+    *,
+    wrt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="the inputs to differentiate by, or all [default the predictions]",
+            rich_help_panel=GRADIENT,
+        ),
+    ] = None,
+    grad_output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="the gradient from above, in the shape of the result [default 1]",
+            rich_help_panel=GRADIENT,
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="compare with central differences; leave with 1 if they differ",
+            rich_help_panel=GRADIENT,
+        ),
+    ] = False,
+    form: Annotated[
+        Literal["text", "json", "yaml", "csv", "npy"] | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="text, json, yaml, csv or npy [default text, or by --output]",
+        ),
+    ] = None,
+) -> None:
+    """Compute the gradients of a loss."""
+    problem = gather(request).problem
+    names = _wanted(problem, wrt)
+    above = _read_above(grad_output, request.common.stdin_format)
+    gradients = problem.gradient(names, above)
+    for warning in problem.warnings:
+        request.talk.warn(warning)
+    if problem.reduction == "none" and above is None:
+        request.talk.note("with reduction none, the gradient is that of the sum.")
+    deliver_result(gradients, form, request.common)
+    if check:
+        verdict = problem.check(names, above)
+        if not verdict.ok:
+            raise CheckFailed(verdict.sentence)
+        request.talk.note(verdict.sentence)
+
+
+def _wanted(problem: Problem, wrt: str | None) -> list[str] | None:
+    """The names in --wrt; the problem judges them."""
+    if wrt is None:
+        return None
+    if wrt == "all":
+        return [
+            name
+            for name in problem.loss.differentiable
+            if name in problem.tensors and problem.tensors[name].dtype.kind == "f"
+        ]
+    return [name.strip().replace("-", "_") for name in wrt.split(",")]
+
+
+def _read_above(source: str | None, form: str | None) -> Any:
+    if source is None:
+        return None
+    from losscli.files import read
+
+    return read(source, label="--grad-output", form=form).array

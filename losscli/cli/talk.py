@@ -1,0 +1,70 @@
+"""The two voices: the answer goes to stdout as bytes, talk goes to stderr a line at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+from losscli.errors import OutputError
+
+
+class Talk:
+    """What is said beside the answer, how much of it, and whether any of it was a warning."""
+
+    def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self.warned = False
+
+    def infer(self, lines: Iterable[str]) -> None:
+        """What was inferred about the input; for a person who looks, or who asks."""
+        if not self.quiet and (self.verbose or on_terminal(sys.stderr)):
+            for line in lines:
+                say(line)
+
+    def note(self, sentence: str) -> None:
+        """Something true of the answer that may surprise."""
+        if not self.quiet:
+            say(f"note: {sentence}")
+
+    def warn(self, sentence: str) -> None:
+        """Something that most likely was not meant; it counts with --strict, said or not."""
+        self.warned = True
+        if not self.quiet:
+            say(f"warning: {sentence}")
+
+
+def say(sentence: str) -> None:
+    """One line on stderr; a stderr that is closed must not cost the answer."""
+    if sys.stderr is not None:
+        try:
+            print(f"losscli: {sentence}", file=sys.stderr, flush=True)
+        except OSError:
+            silence(sys.stderr)
+
+
+def answer(data: bytes) -> None:
+    """`data` on stdout, exactly as it is."""
+    if sys.stdout is None:
+        raise OutputError("Standard output is closed; --output FILE writes to a file.")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still buffered go nowhere, or Python complains about it when it shuts down."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or not a file
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+
+
+def on_terminal(stream: object) -> bool:
+    """Whether a person looks at this stream."""
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty())

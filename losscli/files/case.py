@@ -1,0 +1,63 @@
+"""A case: one file that holds every input and parameter of a loss by name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from losscli.errors import SourceError
+from losscli.files.grammar import number_in_quotes, quoted
+from losscli.files.raw import Raw, sentences
+from losscli.files.source import format_of, open_source
+
+
+@dataclass(frozen=True)
+class Case:
+    """The values of a case.
+
+    From CSV and NPZ they are `Loaded`; from YAML, JSON and JSONL what is written there: lists,
+    numbers, texts, of which a text may be a source relative to `base`.
+    """
+
+    values: dict[str, Any] = field(repr=False)
+    loss: str | None  # the loss that the case is for, if it says so
+    expect: float | None  # the value that it should have, if it says so
+    base: Path  # the folder of the case
+    origin: str
+
+
+def read_case(path: str, *, form: str | None = None, stdin: BinaryIO | None = None) -> Case:
+    """The case in a file or on standard input ("-"), in the format `form` if it cannot be told."""
+    raw, told = open_source(path, label="case", form=form, base=None, stdin=stdin)
+    if form is None and told == "csv" and path == "-" and _looks_like_yaml(raw):
+        told = "yaml"
+    with sentences(raw.origin):
+        values: dict[str, Any] = format_of(told).read_case(raw)
+    loss, expect = values.pop("loss", None), values.pop("expect", None)
+    if not (loss is None or isinstance(loss, str)):
+        raise SourceError(f"{raw.origin}: loss is {_shown(loss)}; expected the name of a loss.")
+    return Case(values, loss, _number(expect, raw.origin), Path(path).parent, raw.origin)
+
+
+def _number(expect: Any, origin: str) -> float | None:
+    if expect is None:
+        return None
+    found = number_in_quotes(expect) if isinstance(expect, str) else expect
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        raise SourceError(f"{origin}: expect is {_shown(expect)}; expected a number.")
+    return float(found)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    return str(value) if isinstance(value, (int, float, complex)) else f"a {type(value).__name__}"
+
+
+def _looks_like_yaml(raw: Raw) -> bool:
+    """Whether the first line that says something is `name:` rather than a header."""
+    with raw.lines() as lines:
+        said = (line for line in lines if line.strip() and not line.startswith("#"))
+        return re.match(r"---|[\w-]+\s*:(\s|$)", next(said, "")) is not None

@@ -1,0 +1,76 @@
+"""CSV and TSV: columns of numbers, or of words that are class labels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from losscli.errors import SourceError
+from losscli.files.columns import pick_columns
+from losscli.files.keys import listed
+from losscli.files.loaded import Loaded
+from losscli.files.raw import Raw
+from losscli.files.table import Table
+
+_ONE_OF_SEVERAL = re.compile(r"(.+)_(\d+)", re.ASCII)
+
+
+def read(raw: Raw, selector: str | None, *, words: bool, separator: str = ",") -> Loaded:
+    """The columns that `selector` picks, or all: 1-D for a single column, else 2-D."""
+    table = Table(raw, separator, words)
+    picked = list(range(table.width))
+    if selector is not None:
+        picked = pick_columns(selector, table.names, table.width, table.origin)
+    array = table.columns(picked, words)
+    names = tuple(table.names[i] for i in picked) if table.names else ()
+    origin = raw.origin if selector is None else f"{raw.origin}#{selector}"
+    return Loaded(array, origin, names, _inferred(table, len(picked), names, len(array)))
+
+
+def read_case(raw: Raw, *, separator: str = ",") -> dict[str, Any]:
+    """The inputs that the header names; several columns of one input are `input_0,input_1,...`."""
+    table = Table(raw, separator, words=False)
+    if table.names is None:
+        raise SourceError(
+            f"{table.origin} has no header; as a case it needs one that names the inputs, "
+            f"as in input,target."
+        )
+    values = {}
+    for name, picked in _inputs(table.names, table.origin).items():
+        array = table.columns(picked, words=len(picked) == 1)
+        if len(picked) == 1 and table.names[picked[0]] != name:
+            array = array.reshape(-1, 1)  # input_0 alone is a table of one column
+        names = tuple(table.names[i] for i in picked)
+        inferred = _inferred(table, len(picked), names, len(array))
+        values[name] = Loaded(array, f"{table.origin}#{name}", names, inferred)
+    return values
+
+
+def _inputs(names: tuple[str, ...], origin: str) -> dict[str, list[int]]:
+    """For each input its columns, in numeric order."""
+    inputs: dict[str, dict[int, int]] = {}
+    for column, name in enumerate(names):
+        several = _ONE_OF_SEVERAL.fullmatch(name)
+        key, place = (several[1], int(several[2][:9])) if several else (name, -1)
+        places = inputs.setdefault(key.replace("-", "_"), {})
+        if place in places or (places and (place < 0 or -1 in places)):
+            raise SourceError(
+                f'{origin}: column "{name}" stands for an input that is there already.'
+            )
+        places[place] = column
+    for key, places in inputs.items():
+        present = sorted(places)
+        missing = set(range(present[0], present[-1] + 1)) - set(places)
+        if missing:
+            raise SourceError(
+                f'{origin} has no column "{key}_{min(missing)}" among those of {key}.'
+            )
+    return {key: [places[place] for place in sorted(places)] for key, places in inputs.items()}
+
+
+def _inferred(table: Table, width: int, names: tuple[str, ...], rows: int) -> str:
+    columns = f"{width} column{'s' * (width != 1)}"
+    if names:
+        columns += f" ({listed(list(names), 6)})"
+    header = f"header on line {table.first_line}" if table.names else "no header"
+    return f"{table.origin}: {columns}, {rows} row{'s' * (rows != 1)}, {header}"

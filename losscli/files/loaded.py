@@ -1,0 +1,39 @@
+"""What reading a source gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An array, and where it came from.
+
+    Text sources give int64 where every number is an integer literal, else float64, complex128 where
+    one is complex, and strings where words were allowed and found. NPY and NPZ give what they hold.
+    """
+
+    array: NDArray[Any]
+    origin: str  # "pred.csv", "in place", "standard input", "run.npz#logits"
+    columns: tuple[str, ...] = ()  # the names of the columns read, where the source has a header
+    inferred: str = ""  # one line on what was inferred, for stderr
+
+
+def described(array: NDArray[Any], origin: str) -> str:
+    """One line on an array's shape and kind."""
+    kinds = {
+        "i": "integers",
+        "u": "integers",
+        "f": "numbers",
+        "c": "complex numbers",
+        "b": "booleans",
+    }
+    kind = kinds.get(array.dtype.kind, "words")
+    if array.dtype not in (np.int64, np.float64, np.complex128) and array.dtype.kind in "iufc":
+        kind += f" ({array.dtype.name})"
+    shape = " x ".join(map(str, array.shape)) if array.ndim else "a single value,"
+    return f"{origin}: {shape} {kind}"

@@ -1,0 +1,156 @@
+"""A source: numbers in place, a file, part of a file, or standard input.
+
+Decided by the text alone where it can be. A known ending makes it a file. Else what starts like
+numbers is numbers; what does not is a file of another ending, or, where words are allowed, words.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from losscli.errors import MissingSource, SourceError, UsageError
+from losscli.files import in_place
+from losscli.files.grammar import quoted, starts_like_numbers
+from losscli.files.keys import near
+from losscli.files.loaded import Loaded
+from losscli.files.raw import Raw, raw_of_bytes, raw_of_file, sentences, standard_input
+
+FORMS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".npy": "npy",
+    ".npz": "npz",
+}
+
+
+def read(
+    source: str,
+    *,
+    label: str,
+    form: str | None = None,
+    base: Path | None = None,
+    words: bool = False,
+    stdin: BinaryIO | None = None,
+) -> Loaded:
+    """The array that `source` stands for.
+
+    `label` is who asks, for messages ("--input"); `form` the format of standard input and of files
+    with other endings; `base` the folder that relative paths start from; `words` whether class
+    labels in words are welcome. Errors: SourceError, MissingSource.
+    """
+    if not source.strip():
+        raise SourceError(f"{label} is empty; expected numbers or a file.")
+    name, selector = split_selector(source, base)
+    if not is_file_name(name):
+        if starts_like_numbers(source):
+            try:
+                return in_place.read(source, label=label, words=words)
+            except SourceError:
+                if not _exists(name, base):
+                    raise
+        elif words and "/" not in source and not _exists(name, base):
+            return in_place.read_words(source)
+    if selector == "":
+        raise SourceError(f"{label}: {quoted(source)} names no part behind the #.")
+    raw, form = open_source(name, label=label, form=form, base=base, stdin=stdin)
+    with sentences(raw.origin):
+        loaded: Loaded = format_of(form).read(raw, selector, words=words)
+    return loaded
+
+
+def open_source(
+    name: str, *, label: str, form: str | None, base: Path | None, stdin: BinaryIO | None
+) -> tuple[Raw, str]:
+    """The bytes of a file or of standard input ("-"), and their format."""
+    if form is not None and form not in FORMS.values():
+        known = ", ".join(dict.fromkeys(FORMS.values()))
+        raise UsageError(f"--from: there is no format {quoted(form)}; there are {known}.")
+    if name == "-":
+        raw = raw_of_bytes(standard_input(stdin), "standard input")
+        return raw, form or form_by_content(raw, label)
+    path = (base or Path()) / name
+    if not _exists(name, base):
+        raise MissingSource(_missing(name, path, label))
+    if path.is_dir():
+        raise SourceError(f"{label}: {quoted(name)} is a folder, not a file.")
+    form = form_by_ending(name) or form
+    raw = raw_of_file(path, name, unpack=name.lower().endswith(".gz"))
+    if form is None and raw.path is None:  # a pipe
+        form = form_by_content(raw, label)
+    if form is None:
+        raise SourceError(
+            f"{label}: {quoted(name)} has none of the endings {' '.join(FORMS)} (.gz may follow); "
+            f"say with --from what it is."
+        )
+    return raw, form
+
+
+def form_by_ending(name: str) -> str | None:
+    """The format of a file by its ending; None when it is not one that is read."""
+    return FORMS.get(os.path.splitext(name.lower().removesuffix(".gz"))[1])
+
+
+def form_by_content(raw: Raw, label: str) -> str:
+    """The format of bytes that have no name."""
+    with sentences(raw.origin):
+        data = raw.data()
+    if not data.strip():
+        raise SourceError(f"{label}: {raw.origin} is empty.")
+    if data.startswith(b"\x93NUMPY"):
+        return "npy"
+    if data.startswith(b"PK"):
+        return "npz"
+    if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
+        first, _, rest = data.strip().partition(b"\n")
+        return "jsonl" if rest and _is_json(first) else "json"
+    return "csv"
+
+
+def format_of(form: str) -> Any:
+    """The module that reads a format, imported when it is needed."""
+    return importlib.import_module(f"losscli.files.{form}_format")
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a text can only mean a file."""
+    return name == "-" or form_by_ending(name) is not None
+
+
+def split_selector(source: str, base: Path | None) -> tuple[str, str | None]:
+    """The name of the file and the selector behind the last `#`, which a name may also contain."""
+    if "#" not in source or _exists(source, base):
+        return source, None
+    name, _, selector = source.rpartition("#")
+    return name, selector
+
+
+def _exists(name: str, base: Path | None) -> bool:
+    return bool(name) and os.path.exists((base or Path()) / name)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _missing(name: str, path: Path, label: str) -> str:
+    """That there is no such file, and which one is near."""
+    try:
+        there = os.listdir(path.parent)
+    except (OSError, ValueError):
+        folder = os.path.dirname(name)
+        return f"{label}: there is no file {quoted(name)}, nor a folder {quoted(folder)}."
+    close = near(path.name, [file for file in there if form_by_ending(file)])
+    suggestion = f" {close[0].upper()}{close[1:]}" if close else ""
+    return f"{label}: there is no file {quoted(name, 200)}.{suggestion}"

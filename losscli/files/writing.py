@@ -1,0 +1,62 @@
+"""Writing a file so that it is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterable
+
+from losscli.errors import OutputError
+
+
+def write(path: str, data: bytes | Iterable[bytes], *, force: bool) -> None:
+    """Writes `data` to a temporary file beside `path` and renames it.
+
+    OutputError when `path` exists and `force` is not given, or when it cannot be written; nothing
+    is left behind then. A device or a pipe is written to as it is.
+    """
+    pieces = [data] if isinstance(data, bytes) else data
+    try:
+        if _is_device(path):
+            with open(path, "wb") as stream:
+                stream.writelines(pieces)
+            return
+        if os.path.isdir(path):
+            raise OutputError(f"{path} is a folder; give the name of a file.")
+        if os.path.lexists(path) and not force:
+            raise OutputError(f"{path} exists; give --force to overwrite it.")
+        _replace(os.path.realpath(path), pieces)
+    except FileNotFoundError:
+        folder = os.path.dirname(path) or "."
+        raise OutputError(f"{path} cannot be written: there is no folder {folder}.") from None
+    except PermissionError:
+        raise OutputError(f"{path} cannot be written: permission denied.") from None
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def _replace(path: str, pieces: Iterable[bytes]) -> None:
+    """Writes a temporary file in the same folder and puts it in the place of `path`."""
+    handle, temporary = tempfile.mkstemp(prefix=".losscli-", dir=os.path.dirname(path))
+    try:
+        with open(handle, "wb") as stream:
+            stream.writelines(pieces)
+        os.chmod(temporary, _mode(path))
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _mode(path: str) -> int:
+    """The permissions of the file that is replaced, else those that a new file gets."""
+    if os.path.exists(path):
+        return stat.S_IMODE(os.stat(path).st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _is_device(path: str) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

@@ -1,0 +1,17 @@
+"""Hypothesis profiles: the same examples every time by default, more with LOSSCLI_THOROUGH=1."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+
+settings.register_profile(
+    "default", derandomize=True, deadline=None, max_examples=60, suppress_health_check=CHECKS
+)
+settings.register_profile(
+    "thorough", deadline=None, max_examples=1500, suppress_health_check=CHECKS, print_blob=True
+)
+settings.load_profile("thorough" if os.environ.get("LOSSCLI_THOROUGH") == "1" else "default")

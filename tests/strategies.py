@@ -1,0 +1,322 @@
+"""Random calls of each loss, for every test of a property.
+
+A new loss gets one function here, named after it, in STRATEGIES: from `Draw` it takes shapes, numbers
+and options, and returns the tensors and the options of one call that is right. The *kind* of numbers is
+not its business: the same function serves ordinary numbers, ties, infinities and the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+from hypothesis.extra.numpy import arrays
+
+import losscli
+from losscli.engine import Problem
+from losscli.losses import load
+
+# What the floating-point numbers in the tensors are like.
+NUMBERS: dict[str, st.SearchStrategy[float]] = {
+    "ordinary": st.integers(-4000, 4000).map(lambda i: i / 1000),
+    "ties": st.integers(-4, 4).map(lambda i: i / 2),
+    "large": st.sampled_from([1.0, 30.0, 700.0, 1e4]).flatmap(
+        lambda scale: st.integers(-1000, 1000).map(lambda i: i / 1000 * scale)
+    ),
+    "special": st.one_of(
+        st.integers(-4000, 4000).map(lambda i: i / 1000),
+        st.sampled_from([np.inf, -np.inf, np.nan, 0.0, 1.0, -0.0]),
+    ),
+    "extreme": st.one_of(
+        st.sampled_from([1e300, -1e300, 1e-300, -1e-300, 1e155, -1e155, 1e-160, 0.0, 5e-324]),
+        st.integers(-4000, 4000).map(lambda i: i / 1000),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of a loss."""
+
+    loss: str
+    tensors: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    reduction: str = "mean"
+
+    def problem(self, **more: Any) -> Problem:
+        """The engine's problem for this call."""
+        more = {"reduction": self.reduction, **more}
+        return Problem(load(self.loss), self.tensors, self.options, **more)
+
+    def compute(self, **more: Any) -> Any:
+        """What losscli.compute answers, with arguments changed by `more`."""
+        arguments = {**self.tensors, **self.options, "reduction": self.reduction, **more}
+        return losscli.compute(self.loss, **arguments)
+
+    def grad(self, **more: Any) -> dict[str, Any]:
+        """What losscli.grad answers for every tensor that has a gradient."""
+        arguments = {**self.tensors, **self.options, "reduction": self.reduction, "wrt": "all"}
+        return losscli.grad(self.loss, **{**arguments, **more})
+
+    def explain(self, **more: Any) -> Any:
+        """What losscli.explain answers, with the gradient of every tensor that has one."""
+        arguments = {**self.tensors, **self.options, "reduction": self.reduction, "wrt": "all"}
+        return losscli.explain(self.loss, **{**arguments, **more})
+
+    def replace(self, **tensors: Any) -> Case:
+        """The same call with other tensors."""
+        return Case(self.loss, {**self.tensors, **tensors}, self.options, self.reduction)
+
+    def __repr__(self) -> str:
+        """The call itself, to be pasted into Python."""
+        given = {**self.tensors, **self.options, "reduction": self.reduction}
+        text = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return f"losscli.compute({self.loss!r}, {text})"
+
+
+class Draw:
+    """What a loss's strategy draws from."""
+
+    def __init__(self, draw: st.DrawFn, kind: str, dtype: Any) -> None:
+        self.draw, self.kind, self.dtype = draw, kind, np.dtype(dtype)
+
+    def size(self, least: int = 1, most: int = 4) -> int:
+        """A length."""
+        return self.draw(st.integers(least, most))
+
+    def shape(self, most: int = 3, least: int = 0) -> tuple[int, ...]:
+        """A shape of `least` to `most` axes, of which some may be empty."""
+        axes = st.lists(st.sampled_from([2, 3, 1, 4, 0]), min_size=least, max_size=most)
+        return tuple(self.draw(axes))
+
+    def maybe(self) -> bool:
+        """Yes or no."""
+        return self.draw(st.booleans())
+
+    def among(self, *choices: Any) -> Any:
+        """One of the choices; the simplest comes first."""
+        return self.draw(st.sampled_from(choices))
+
+    def numbers(self, shape: Sequence[int], **where: float) -> Any:
+        """Any numbers of the kind that is drawn."""
+        return self._array(shape, NUMBERS[self.kind])
+
+    def positive(self, shape: Sequence[int]) -> Any:
+        """Numbers of the kind that is drawn, at least 0 (or NaN)."""
+        return np.abs(self.numbers(shape))
+
+    def fractions(self, shape: Sequence[int]) -> Any:
+        """Numbers from 0 to 1, the ends included."""
+        if self.kind == "ties":
+            return self._array(shape, st.sampled_from([0.0, 0.5, 1.0]))
+        return self._array(shape, st.integers(0, 100).map(lambda i: i / 100))
+
+    def weights(self, shape: Sequence[int]) -> Any:
+        """Factors, some of them 0."""
+        return self._array(shape, st.sampled_from([1.0, 0.5, 2.0, 0.0, 0.3]))
+
+    def indices(self, shape: Sequence[int], classes: Sequence[int]) -> Any:
+        """Whole numbers out of `classes`."""
+        return self.draw(arrays(np.int64, tuple(shape), elements=st.sampled_from(list(classes))))
+
+    def narrowed(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """A shape that broadcasts to `shape`: axes replaced by 1, or left out in front."""
+        if self.maybe():
+            return tuple(shape)
+        kept = [1 if self.maybe() else n for n in shape]
+        return tuple(kept[self.draw(st.integers(0, len(kept))) :])
+
+    def _array(self, shape: Sequence[int], elements: st.SearchStrategy[float]) -> Any:
+        found = self.draw(arrays(np.float64, tuple(shape), elements=elements, fill=st.nothing()))
+        with np.errstate(all="ignore"):
+            return found.astype(self.dtype)
+
+
+Drawn = tuple[dict[str, Any], dict[str, Any]]
+
+
+def huber(draw: Draw) -> Drawn:
+    shape = draw.shape()
+    tensors = {"input": draw.numbers(shape), "target": draw.numbers(draw.narrowed(shape))}
+    if draw.maybe():
+        tensors = {"input": tensors["target"], "target": tensors["input"]}
+    return tensors, {"delta": draw.among(1.0, 0.5, 2.5)}
+
+
+def gaussian_nll(draw: Draw) -> Drawn:
+    shape = draw.shape()
+    of_var = [shape, shape[:-1]]
+    of_var += [(*shape[:i], 1, *shape[i + 1 :]) for i in range(len(shape))]
+    tensors = {
+        "input": draw.numbers(shape),
+        "target": draw.numbers(shape),
+        "var": draw.positive(draw.among(*of_var)),
+    }
+    return tensors, {"full": draw.maybe(), "eps": draw.among(1e-6, 0.5)}
+
+
+def cross_entropy(draw: Draw) -> Drawn:
+    classes, rows = draw.size(), draw.shape(2)
+    shape = (*rows[:1], classes, *rows[1:])
+    tensors = {"input": draw.numbers(shape)}
+    options = {"label_smoothing": draw.among(0.0, 0.1, 1.0)}
+    if draw.maybe():
+        tensors["target"] = draw.fractions(shape)
+    else:
+        options["ignore_index"] = draw.among(-100, 1, -1)
+        choices = [*range(classes), options["ignore_index"]]
+        tensors["target"] = draw.indices(rows, choices)
+    if draw.maybe():
+        tensors["weight"] = draw.weights((classes,))
+    return tensors, options
+
+
+def bce_with_logits(draw: Draw) -> Drawn:
+    shape = draw.shape()
+    tensors = {"input": draw.numbers(shape), "target": draw.fractions(shape)}
+    for name in ("weight", "pos_weight"):
+        if draw.maybe():
+            tensors[name] = draw.weights(draw.narrowed(shape))
+    return tensors, {}
+
+
+def triplet_margin(draw: Draw) -> Drawn:
+    shape = (*draw.shape(2), draw.size())
+    axes = len(shape)
+
+    def like(narrow: tuple[int, ...]) -> tuple[int, ...]:
+        return (1,) * (axes - len(narrow)) + narrow
+
+    tensors = {"anchor": draw.numbers(shape)}
+    for name in ("positive", "negative"):
+        tensors[name] = draw.numbers(like(draw.narrowed(shape)))
+    if draw.kind == "ties" and draw.maybe():
+        tensors["negative"] = tensors["positive"].copy()
+    options = {
+        "margin": draw.among(1.0, 0.25),
+        "p": draw.among(2.0, 1.0, 3.0, 1.5, np.inf, 0.5),
+        "eps": draw.among(1e-6, 0.0, 0.25),
+        "swap": draw.maybe(),
+    }
+    return tensors, options
+
+
+def ctc(draw: Draw) -> Drawn:
+    frames, classes, samples = draw.size(1, 5), draw.size(2, 4), draw.size(1, 3)
+    blank = draw.among(0, classes - 1, 1)
+    labels = [c for c in range(classes) if c != blank]
+    longest = draw.size(0, 3)
+    scores = draw.numbers((frames, samples, classes))
+    input_lengths = draw.indices((samples,), range(1, frames + 1))
+    target_lengths = draw.indices((samples,), range(longest + 1))
+    targets = draw.indices((samples, longest), labels)
+    if draw.kind == "ordinary" or draw.maybe():
+        scores = log_softmax(scores)
+    form = draw.among("padded", "one after the other", "one sample")
+    if form == "one sample":
+        scores, targets = scores[:, 0], targets[0, : target_lengths[0]]
+        input_lengths, target_lengths = input_lengths[0], target_lengths[0]
+    elif form == "one after the other":
+        targets = np.concatenate([t[:n] for t, n in zip(targets, target_lengths, strict=True)])
+    tensors = {
+        "log_probs": scores,
+        "targets": targets,
+        "input_lengths": np.asarray(input_lengths),
+        "target_lengths": np.asarray(target_lengths),
+    }
+    return tensors, {"blank": blank, "zero_infinity": draw.maybe()}
+
+
+STRATEGIES: dict[str, Callable[[Draw], Drawn]] = {
+    "huber": huber,
+    "gaussian-nll": gaussian_nll,
+    "cross-entropy": cross_entropy,
+    "bce-with-logits": bce_with_logits,
+    "triplet-margin": triplet_margin,
+    "ctc": ctc,
+}
+
+
+def cases(loss: str, kind: str = "ordinary", dtype: Any = np.float64) -> st.SearchStrategy[Case]:
+    """Calls of a loss with numbers of one kind, over its settings and reductions."""
+    assert loss in STRATEGIES, (
+        f"no strategy draws calls of {loss}: "
+        f"add a function {loss.replace('-', '_')} to tests/strategies.py and to its STRATEGIES."
+    )
+
+    @st.composite
+    def one(draw: st.DrawFn) -> Case:
+        tensors, options = STRATEGIES[loss](Draw(draw, kind, dtype))
+        reduction = draw(st.sampled_from(load(loss).rows.reductions))
+        return Case(loss, tensors, options, reduction)
+
+    return one()
+
+
+def any_shapes(loss: str) -> st.SearchStrategy[Case]:
+    """Calls with shapes that seldom fit, drawn from the signature alone: who refuses what?"""
+
+    @st.composite
+    def one(draw: st.DrawFn) -> Case:
+        base = draw(st.lists(st.sampled_from([2, 3, 1]), max_size=3))
+        tensors: dict[str, Any] = {}
+        for name, parameter in load(loss).tensors.items():
+            if not parameter.required and draw(st.booleans()):
+                continue
+            shape = list(base)
+            for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+                change = draw(st.sampled_from(["drop", "one", "two", "add"]))
+                place = draw(st.integers(0, max(0, len(shape) - 1)))
+                if change == "add":
+                    shape.insert(place, draw(st.sampled_from([1, 2, 3])))
+                elif shape:
+                    shape[place : place + 1] = {"drop": [], "one": [1], "two": [2]}[change]
+            holds = parameter.tensor.holds
+            whole = holds != "numbers" and (holds != "indices or numbers" or draw(st.booleans()))
+            if whole:
+                array = draw(arrays(np.int64, tuple(shape), elements=st.integers(0, 3)))
+            else:
+                fractions = st.integers(0, 8).map(lambda i: i / 8)
+                array = draw(arrays(np.float64, tuple(shape), elements=fractions))
+            tensors[name] = array
+        return Case(loss, tensors)
+
+    return one()
+
+
+def log_softmax(scores: Any) -> Any:
+    """The logarithm of the softmax over the last axis, as plainly as can be."""
+    with np.errstate(all="ignore"):
+        shifted = scores - scores.max(-1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def as_array(data: Any, dtype: Any = None) -> Any:
+    """An array from JSON, where NaN and infinities are words and empty arrays give their shape."""
+    if isinstance(data, dict):
+        return np.zeros(data["shape"], data["dtype"])
+    array = np.array(data, dtype=object)
+    whole = all(isinstance(number, int) for number in array.flat)
+    return array.astype(int) if whole else array.astype(float).astype(dtype or float)
+
+
+def apart(actual: Any, expected: Any, tolerance: float, floor: float = 0.0) -> str:
+    """Why two arrays differ, or an empty text.
+
+    Each number may be off by `tolerance` relative to itself, or to a thousandth of the largest number
+    of the array where that is more, plus `floor`. NaN and infinities must be in the same places.
+    """
+    actual, expected = np.asarray(actual, float), np.asarray(expected, float)
+    if actual.shape != expected.shape:
+        return f"the shape is {actual.shape}, not {expected.shape}"
+    finite = np.isfinite(expected)
+    with np.errstate(all="ignore"):
+        same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+        scale = np.maximum(np.abs(expected), 1e-3 * np.abs(expected[finite]).max(initial=0))
+        near = finite & (np.abs(actual - expected) <= tolerance * scale + floor)
+    if (same | near).all():
+        return ""
+    return f"{actual.tolist()}\nis not\n{expected.tolist()}"

@@ -1,0 +1,139 @@
+"""What a start imports, and how the process ends: seen from outside, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from losscli.losses import NAMES
+
+HEAVY = {"numpy", "yaml", "rich", "pydantic", "torch"}
+HUBER = ["compute", "huber", "--input", "0.1,5", "--target", "0,0"]
+
+
+def start(*args: str, **kwargs: object) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, *args], capture_output=True, timeout=60, **kwargs)
+
+
+def imported_by(*args: str) -> set[str]:
+    """The modules that `losscli ARGS` has imported when it is done."""
+    program = (
+        "import sys, losscli.cli\n"
+        "code = losscli.cli.run(sys.argv[1:])\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    done = start("-c", program, *args)
+    assert done.returncode == 0, done.stderr.decode()
+    return set(done.stderr.decode().splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--version"], ["--help"], ["list"], ["compute", "--help"], ["explain", "-h"]],
+    ids=" ".join,
+)
+def test_pages_import_nothing_heavy(args: list[str]) -> None:
+    assert not imported_by(*args) & HEAVY
+
+
+@pytest.mark.parametrize("verb", ["compute", "grad"])
+def test_a_loss_command_imports_one_loss_and_no_rich(verb: str) -> None:
+    modules = imported_by(verb, *HUBER[1:])
+    assert not modules & (HEAVY - {"numpy"})
+    losses = {f"losscli.losses.{name.replace('-', '_')}" for name in NAMES}
+    assert modules & losses == {"losscli.losses.huber"}
+
+
+def test_a_verb_does_not_import_the_others() -> None:
+    modules = imported_by(*HUBER)
+    assert not modules & {"losscli.cli.grad", "losscli.cli.explain", "losscli.explanation"}
+
+
+def test_module_is_the_program() -> None:
+    done = start("-m", "losscli", *HUBER)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"2.2525\n", b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
+@pytest.mark.parametrize("args", [["--help"], ["list"], HUBER], ids=lambda args: args[0])
+def test_a_closed_pipe_ends_quietly(args: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "losscli", *args], stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (141, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
+def test_a_closed_stderr_costs_no_answer() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "losscli", *HUBER, "--verbose"],
+        stdout=subprocess.PIPE,
+        stderr=writer,
+    )
+    os.close(writer)
+    answer, _ = process.communicate(timeout=60)
+    assert (process.returncode, answer) == (0, b"2.2525\n")
+
+
+def test_standard_input_is_a_source() -> None:
+    args = ["compute", "huber", "--input", "-", "--target", "0,0"]
+    done = start("-m", "losscli", *args, input=b"[0.1, 5]")
+    assert (done.returncode, done.stdout) == (0, b"2.2525\n"), done.stderr
+    done = start("-m", "losscli", *args, "--from", "csv", input=b"0.1\n5\n")
+    assert (done.returncode, done.stdout) == (0, b"2.2525\n"), done.stderr
+
+
+def test_parts_of_standard_input_are_sources() -> None:
+    args = ["compute", "huber", "-i", "-#a", "-t", "-#b"]
+    done = start("-m", "losscli", *args, input=b"a,b\n0.1,0\n5,0\n")
+    assert (done.returncode, done.stdout) == (0, b"2.2525\n"), done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
+def test_an_interrupt_ends_quietly() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "losscli", "compute", "huber", "-i", "-", "-t", "0", "--threads=1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(0.5)  # it waits for its input, or still imports: both end alike
+    process.send_signal(signal.SIGINT)
+    assert (*process.communicate(timeout=60), process.returncode) == (b"", b"", 130)
+
+
+def test_a_shell_completes_names_without_importing_numpy() -> None:
+    program = (
+        "import sys\nfrom losscli import cli\n"
+        "try: cli.main()\n"
+        "finally: assert not {'numpy', 'yaml'} & set(sys.modules)"
+    )
+    environment = os.environ | {
+        "_LOSSCLI_COMPLETE": "complete_bash",
+        "COMP_WORDS": "losscli compute h",
+        "COMP_CWORD": "2",
+    }
+    done = start("-c", program, env=environment)
+    assert (done.returncode, done.stdout.split()) == (0, [b"huber"]), done.stderr
+
+
+def test_a_shell_completes_the_options_of_a_loss() -> None:
+    environment = os.environ | {
+        "_LOSSCLI_COMPLETE": "complete_bash",
+        "COMP_WORDS": "losscli compute HuberLoss --de",
+        "COMP_CWORD": "3",
+    }
+    done = start("-m", "losscli", env=environment)
+    assert (done.returncode, done.stdout.split()) == (0, [b"--delta"])

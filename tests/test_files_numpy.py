@@ -1,0 +1,150 @@
+"""NPY and NPZ."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import mmap
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from losscli.errors import LosscliError
+from losscli.files import read
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def message(source) -> str:
+    with pytest.raises(LosscliError) as caught:
+        read(source, label="--input")
+    return str(caught.value)
+
+
+def npy(array) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "i1", "u8", "?", "c8"])
+@pytest.mark.parametrize("shape", [(), (0, 3), (2, 3)])
+def test_npy_as_it_is(here, dtype, shape):
+    array = np.ones(shape, dtype=dtype)
+    np.save("x.npy", array)
+    (here / "x.npy.gz").write_bytes(gzip.compress(npy(array)))
+    for name in ("x.npy", "x.npy.gz"):
+        loaded = read(name, label="--input").array
+        assert loaded.dtype == dtype
+        np.testing.assert_array_equal(loaded, array)
+
+
+def test_npy_is_mapped():
+    np.save("x.npy", np.arange(5.0))
+    array = read("x.npy", label="--input").array
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    assert isinstance(array, mmap.mmap)
+
+
+def test_npz():
+    np.savez("one.npz", a=np.arange(3))
+    np.savez_compressed("two.npz", logits=np.ones((2, 3), "f4"), y=np.arange(2))
+    assert read("one.npz", label="--input").origin == "one.npz#a"
+    loaded = read("two.npz#logits", label="--input")
+    assert loaded.inferred == "two.npz#logits: 2 x 3 numbers (float32)"
+    assert message("two.npz") == (
+        "two.npz holds 2 arrays, logits, y; pick one, as in two.npz#logits."
+    )
+    assert message("two.npz#logit") == (
+        'two.npz has no array "logit"; it has logits, y. Did you mean "logits"?'
+    )
+
+
+def test_what_is_no_array_of_numbers(here):
+    np.save("object.npy", np.array([{}], dtype=object))
+    np.savez("object.npz", np.array([{}], dtype=object))
+    np.save("text.npy", np.array(["cat"]))
+    np.save("record.npy", np.zeros(1, dtype=[("a", "f8")]))
+    np.save("date.npy", np.zeros(1, dtype="M8[D]"))
+    (here / "words.npy").write_text("1,2,3")
+    (here / "words.npz").write_text("1,2,3")
+    with zipfile.ZipFile("none.npz", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with zipfile.ZipFile("fake.npz", "w") as archive:
+        archive.writestr("a.npy", "hello")
+    pickled = "holds pickled Python objects, which are not read; expected numbers."
+    assert message("object.npy") == f"object.npy {pickled}"
+    assert message("object.npz") == f"object.npz#arr_0 {pickled}"
+    assert message("text.npy") == "text.npy holds texts; expected numbers."
+    assert message("record.npy") == (
+        "record.npy holds values of type [('a', '<f8')]; expected numbers."
+    )
+    assert message("date.npy") == ("date.npy holds values of type datetime64[D]; expected numbers.")
+    assert message("words.npy") == "words.npy is not an NPY file."
+    assert message("words.npz") == "words.npz is damaged or cut short: file is not a zip file."
+    assert message("none.npz") == "none.npz holds no arrays."
+    assert message("fake.npz") == "fake.npz#a is not an array."
+    assert message("text.npy#0") == 'text.npy holds a single array, of which "#0" is no part.'
+
+
+def test_words_where_they_are_allowed():
+    np.save("x.npy", np.array(["cat", "dog"]))
+    assert read("x.npy", label="--target", words=True).array.tolist() == ["cat", "dog"]
+
+
+def test_cut_short(here):
+    (here / "x.npy").write_bytes(npy(np.arange(99))[:-8])
+    (here / "y.npy.gz").write_bytes(gzip.compress(npy(np.arange(99))[:-8]))
+    (here / "z.npy.gz").write_bytes(gzip.compress(npy(np.arange(99)))[:-30])
+    np.savez("w.npz", a=np.arange(99))
+    (here / "w.npz").write_bytes((here / "w.npz").read_bytes()[:-30])
+    for name in ("x.npy", "y.npy.gz", "z.npy.gz", "w.npz"):
+        assert message(name).startswith(f"{name} is damaged or cut short: ")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000000,)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000000000000, 2)}",
+        "{'descr': 'zz', 'fortran_order': False, 'shape': (1,)}",
+        "((((",
+        "'" + "a" * 20_000 + "'",
+        "\0",
+    ],
+)
+def test_hostile_headers(here, header):
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    (here / "x.npy").write_bytes(data)
+    (here / "x.npy.gz").write_bytes(gzip.compress(data))
+    for name in ("x.npy", "x.npy.gz"):
+        assert message(name).startswith(f"{name} ")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_damaged_bytes_are_read_or_refused(tmp_path_factory, data):
+    form = data.draw(st.sampled_from(["npy", "npz", "npy.gz"]))
+    whole = npy(np.arange(6, dtype="f4").reshape(2, 3))
+    if form == "npz":
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, a=np.arange(6))
+        whole = buffer.getvalue()
+    damaged = bytearray(whole if form != "npy.gz" else gzip.compress(whole))
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / f"damaged.{form}"
+    path.write_bytes(damaged)
+    try:
+        read(str(path), label="--input")
+    except LosscliError as error:
+        assert "\n" not in str(error)

@@ -26,8 +26,13 @@ from losscli.parameters import Array, Loss
 from losscli.reduction import ExactSum, Total, pairwise
 from losscli.work import Show, Terms, quiet
 
-BLOCK = 131_072  # elements of the largest tensor in a block; fits the second-level cache
+BLOCK = 1_048_576  # bytes of the largest tensor in a block: the few arrays of a loss fit the cache
 T = TypeVar("T")
+
+# A block's arrays come and go by the thousand. glibc gives freed memory of this size back to the kernel
+# at once, which costs more than the arithmetic, until it has seen a larger block freed (mallopt(3), on
+# the dynamic mmap threshold): show it one. Nothing is touched, so this takes no memory.
+del (_ := [np.empty(31 << 20, np.uint8)])[0]
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,7 @@ class Problem:
             for one in self.laid.values()
             for seen in [one.view(one.array)]
         )
-        return cut(rows, max(self.loss.rows.least, BLOCK // max(1, widest)))
+        return cut(rows, max(self.loss.rows.least, BLOCK // self.dtype.itemsize // max(1, widest)))
 
     def block(self, index: Any) -> dict[str, Any]:
         """The tensors at `index` into the rows, floating-point ones in the computing type."""

@@ -113,6 +113,7 @@ class Explanation:
     origins: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    case: str = ""
     diagnostics: tuple[str, ...] = ()
     wrt: tuple[str, ...] = ()
     grad_output: Any = None
@@ -217,7 +218,7 @@ def explain(
 
     `rows` are the rows to show (an index, or a tuple of them where rows have several axes), `top` shows
     those with the largest loss instead; by default the first three. `names` may hold "origins" and
-    "columns" by tensor, and "classes".
+    "columns" by tensor, "classes", and the name of the "case".
     """
     value = problem.value()
     shown = choose_rows(problem, rows, top)
@@ -250,6 +251,7 @@ def explain(
         given.get("origins", {}),
         given.get("columns", {}),
         tuple(given.get("classes", ())),
+        given.get("case", ""),
         wrt=wanted,
         grad_output=grad_output,
     )

@@ -18,26 +18,46 @@ class Softmax(NamedTuple):
     """
 
     largest: Array  # (..., 1), the largest score
-    top: Array  # (..., 1), the class that has it
-    shifted: Array  # (..., C), scores - largest
-    exps: Array  # (..., C), exp(shifted), with 0 at the top class
+    top: Array  # (...), the class that has it
+    exps: Array  # (..., C), exp(scores - largest), with 0 at the top class
     rest: Array  # (..., 1), the sum of exps
 
 
 def softmax_parts(scores: Array) -> Softmax:
     """The parts of a softmax over the last axis, (..., C) with C >= 1."""
-    top = scores.argmax(-1)[..., None]
-    largest = np.take_along_axis(scores, top, -1)
-    shifted = scores - largest
-    exps = np.exp(shifted)
-    np.put_along_axis(exps, top, 0 * np.take_along_axis(shifted, top, -1), -1)  # nan stays nan
-    return Softmax(largest, top, shifted, exps, exps.sum(-1, keepdims=True))
+    flat = scores.reshape(-1, scores.shape[-1])
+    rows, top = np.arange(len(flat)), flat.argmax(-1)
+    largest = flat[rows, top]
+    exps = flat - largest[:, None]
+    nothing = exps[rows, top]  # 0, or nan where the largest is infinite or nan
+    np.exp(exps, out=exps)
+    exps[rows, top] = nothing
+    one = (*scores.shape[:-1], 1)
+    return Softmax(
+        largest.reshape(one),
+        top.reshape(one[:-1]),
+        exps.reshape(scores.shape),
+        exps.sum(-1).reshape(one),
+    )
+
+
+def pick(x: Array, k: Array) -> Array:
+    """x at index k of its last axis: from (..., C) and (...) to (...)."""
+    flat = x.reshape(-1, x.shape[-1])
+    picked: Array = flat[np.arange(len(flat)), k.ravel()]
+    return picked.reshape(k.shape)
+
+
+def put(x: Array, k: Array, value: Array) -> None:
+    """Set x at index k of its last axis; x is changed, and must be contiguous."""
+    flat = x.reshape(-1, x.shape[-1])
+    flat[np.arange(len(flat)), k.ravel()] = np.ravel(value)
 
 
 def log_softmax(scores: Array) -> Array:
     """Log-softmax over the last axis."""
     soft = softmax_parts(scores)
-    logs: Array = soft.shifted - np.log1p(soft.rest)
+    logs: Array = scores - soft.largest - np.log1p(soft.rest)
     return logs
 
 

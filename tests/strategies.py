@@ -106,7 +106,7 @@ class Draw:
 
     def positive(self, shape: Sequence[int]) -> Any:
         """Numbers of the kind that is drawn, at least 0 (or NaN)."""
-        return np.abs(self.numbers(shape))
+        return np.asarray(np.abs(self.numbers(shape)))
 
     def fractions(self, shape: Sequence[int]) -> Any:
         """Numbers from 0 to 1, the ends included."""
@@ -210,6 +210,7 @@ def ctc(draw: Draw) -> Drawn:
     labels = [c for c in range(classes) if c != blank]
     longest = draw.size(0, 3)
     scores = draw.numbers((frames, samples, classes))
+    scores[np.isposinf(scores)] = 0  # no probability has this logarithm
     input_lengths = draw.indices((samples,), range(1, frames + 1))
     target_lengths = draw.indices((samples,), range(longest + 1))
     targets = draw.indices((samples, longest), labels)

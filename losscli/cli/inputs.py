@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from losscli.cli import numbers
@@ -34,11 +34,17 @@ class Inputs:
     origins: dict[str, str] = field(default_factory=dict)
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    case: str = ""
 
     @property
     def names(self) -> dict[str, Any]:
         """The names that an explanation uses."""
-        return {"origins": self.origins, "columns": self.columns, "classes": self.classes}
+        return {
+            "case": self.case,
+            "origins": self.origins,
+            "columns": self.columns,
+            "classes": self.classes,
+        }
 
 
 def gather(request: Request) -> Inputs:
@@ -56,9 +62,11 @@ def gather(request: Request) -> Inputs:
     columns = {name: tuple(one.columns) for name, one in loaded.items() if one.columns}
     classes = named_classes(common.classes) or _class_columns(request, columns)
     tensors = {name: _array(request, name, one, classes) for name, one in loaded.items()}
+    tensors |= _probabilities(request, loaded, tensors)
     request.talk.infer(one.inferred for one in loaded.values() if one.inferred)
     problem = Problem(loss, tensors, options, **settings, threads=threads)
-    return Inputs(problem, {n: one.origin for n, one in loaded.items()}, columns, classes)
+    origins = {name: one.origin for name, one in loaded.items()}
+    return Inputs(problem, origins, columns, classes, case.origin if case else "")
 
 
 def _read_case(request: Request) -> Case | None:
@@ -155,7 +163,8 @@ def _read_tensor(request: Request, case: Case | None, name: str, value: Any) -> 
         return value
     if isinstance(value, str) and case is not None:
         return read(value, label=name, form=form, base=case.base, words=words)
-    return array_of(value, label=name, words=words)
+    loaded = array_of(value, label=name, words=words)
+    return replace(loaded, origin=case.origin) if case else loaded
 
 
 def _array(request: Request, name: str, loaded: Loaded, classes: tuple[str, ...]) -> NDArray[Any]:
@@ -166,6 +175,24 @@ def _array(request: Request, name: str, loaded: Loaded, classes: tuple[str, ...]
     if request.loss.tensors[name].tensor.holds == "numbers" and array.dtype.kind in "iu":
         return array.astype("float64")
     return array
+
+
+def _probabilities(
+    request: Request, loaded: Mapping[str, Loaded], tensors: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Tensors that hold class probabilities, by their shape, but are written as 0 and 1 in a text.
+
+    In a text 1 and 1.0 are the same number; in a NumPy file whole numbers are class indices.
+    """
+    scores = next((tensors[name].shape for name in request.loss.predicted if name in tensors), None)
+    return {
+        name: array.astype("float64")
+        for name, array in tensors.items()
+        if request.loss.tensors[name].tensor.holds == "indices or numbers"
+        and array.dtype.kind in "iu"
+        and array.shape == scores
+        and not loaded[name].origin.partition("#")[0].endswith((".npy", ".npz"))
+    }
 
 
 def _say_what_is_missing(request: Request, case: Case | None, loaded: Iterable[str]) -> None:

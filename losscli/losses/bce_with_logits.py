@@ -33,7 +33,7 @@ def bce_with_logits(
     Formula
         l = w (y u v(-x) + (1 - y) v(x))      with v(x) = ln(1 + e^x), x = input, y = target,
                                               w = weight, u = pos_weight, both 1 when not given
-        which without u is  w (|x| b + ln(1 + e^-|x|)),  b = 1 - y where x >= 0, else y
+        which without u is  w (ln(1 + e^-|x|) - x (y - s)),  s = 1 where x >= 0, else 0
 
     Shapes
         input, target: (*), equal. weight, pos_weight: broadcast to them from the last axis on: (C) is
@@ -59,48 +59,55 @@ def bce_with_logits(
     Source
         torch.nn.BCEWithLogitsLoss.
     """
-    positive = "target" if pos_weight is None else "pos_weight * target"
-    y = target if pos_weight is None else pos_weight * target
-    a = show("a = abs(input)", np.abs(input), "size of the score")
+    a = np.abs(input)
     e = np.exp(-a)
-    c = show("c = log1p(exp(-a))", np.log1p(e), "what even a right sign costs")
-    b = show(
-        f"b = where(input >= 0, 1 - target, {positive})",
-        np.where(input >= 0, 1 - target, y),
-        "part on the other side",
-    )
-    k: Array | float = 1.0
-    smooth, rest = "c", "t"
-    if pos_weight is not None:
-        k = show("k = 1 + (pos_weight - 1) * target", 1 + (pos_weight - 1) * target, "both factors")
-        smooth, rest = "k * c", "k * t"
-    loss = a * b + k * c
+    c = show("c = log1p(exp(-abs(input)))", np.log1p(e), "what even the right side costs")
+    s = show("s = where(input >= 0, 1, 0)", (input >= 0).astype(input.dtype), "side of the score")
+    if pos_weight is None:
+        k: Array | float = 1.0
+        off = show("off = target - s", target - s, "how far the target is off it")
+        loss, text = c - input * off, "c - input * off"
+    else:
+        k = 1 + (pos_weight - 1) * target
+        show("k = 1 + (pos_weight - 1) * target", k, "factor of both parts")
+        off = show(
+            "off = where(input >= 0, target - 1, pos_weight * target)",
+            np.where(input >= 0, target - 1, pos_weight * target),
+            "how far the target is off it",
+        )
+        loss, text = k * c - input * off, "k * c - input * off"
     if input.size and np.fmin.reduce(input, axis=None) == -np.inf:
         loss = np.where(np.isneginf(input) & ~(target > 1), np.nan, loss)  # PyTorch: -inf + inf
-    if weight is None:
-        loss = show(f"l = a * b + {smooth}", loss, "loss of the element")
-    else:
-        loss = show(f"l = weight * (a * b + {smooth})", weight * loss, "loss of the element")
+    if weight is not None:
+        loss, text = weight * loss, f"weight * ({text})"
+    show(f"l = {text}", loss, "loss of the element")
 
     def gradient(share: Array) -> Gradients:
-        s = share if weight is None else share * weight
+        shared = share if weight is None else share * weight
         each = "share" if weight is None else "share * weight"
 
         def by_input() -> Array:
-            t = show("t = exp(-a) / (1 + exp(-a))", e / (1 + e), "probability of that side")
-            f = k * t
+            t = show(
+                "t = exp(-abs(input)) / (1 + exp(-abs(input)))",
+                e / (1 + e),
+                "probability of the other side",
+            )
+            pull = k * (t - 2 * s * t) - off  # t on one side, -t on the other, without a branch
+            text = "t" if pos_weight is None else "k * t"
             return show(
-                f"d_input = {each} * where(input >= 0, b - {rest}, {rest} - b)",
-                s * np.where(input >= 0, b - f, f - b),
+                f"d_input = {each} * (where(input >= 0, -{text}, {text}) - off)",
+                shared * pull,
                 "sigmoid(input) - target" if pos_weight is None else "",
             )
 
         def by_target() -> Array:
             if pos_weight is None:
-                return show(f"d_target = {each} * (-input)", s * -input)
+                return show(f"d_target = {each} * (-input)", shared * -input)
             yes = show("yes = max(-input, 0) + c", np.maximum(-input, 0) + c, "-ln sigmoid(input)")
             no = show("no = max(input, 0) + c", np.maximum(input, 0) + c, "-ln sigmoid(-input)")
-            return show(f"d_target = {each} * (pos_weight * yes - no)", s * (pos_weight * yes - no))
+            return show(
+                f"d_target = {each} * (pos_weight * yes - no)", shared * (pos_weight * yes - no)
+            )
 
         return {"input": by_input, "target": by_target}
 

@@ -9,7 +9,7 @@ import numpy as np
 from losscli import checks
 from losscli.errors import KindError, ShapeError, UsageError
 from losscli.layout import Laid, shape_text
-from losscli.numerics import Softmax, softmax_parts
+from losscli.numerics import Softmax, pick, put, softmax_parts
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -165,11 +165,14 @@ def cross_entropy(
         "log of the summed exps",
     )
     if counts is not None and not label_smoothing:
-        return _of_labels(target, weight, ignore_index, counts, soft, show)
-    return _of_distributions(target, weight, ignore_index, label_smoothing, counts, soft, show)
+        return _of_labels(input, target, weight, ignore_index, counts, soft, show)
+    return _of_distributions(
+        input, target, weight, ignore_index, label_smoothing, counts, soft, show
+    )
 
 
 def _of_labels(
+    input: Array,
     target: Array,
     weight: Array | None,
     ignore_index: int,
@@ -179,14 +182,14 @@ def _of_labels(
 ) -> Terms:
     """The loss of class indices without smoothing: only the target's class enters."""
     kept = target != ignore_index
-    label = np.where(kept, target, 0)[..., None]
+    label = np.where(kept, target, 0)
     ignoring = not kept.all()
     weighted = weight is not None or ignoring
 
     def unless_ignored(text: str) -> str:
         return f"where(target == ignore_index, 0, {text})" if ignoring else text
 
-    logp = (np.take_along_axis(soft.shifted, label, -1) - np.log1p(soft.rest))[..., 0]
+    logp = pick(input, label) - soft.largest[..., 0] - np.log1p(soft.rest[..., 0])
     if ignoring:
         logp[~kept] = 0
     show(
@@ -202,14 +205,13 @@ def _of_labels(
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            total = 1 + soft.rest
-            s = np.where(kept, share * counts, 0)[..., None]
-            d: Array = soft.exps * (s / total)
-            np.put_along_axis(d, soft.top, s / total, -1)
+            s = np.where(kept, share * counts, 0)
+            part = s / (1 + soft.rest[..., 0])
+            d: Array = soft.exps * part[..., None]
+            put(d, soft.top, part)
             # p - 1 of the target's own class: of the top class it is -rest / (1 + rest), exactly
-            here = np.take_along_axis(d, label, -1) - s
-            here = np.where(label == soft.top, -s * (soft.rest / total), here)
-            np.put_along_axis(d, label, here, -1)
+            missing = np.where(label == soft.top, -part * soft.rest[..., 0], pick(d, label) - s)
+            put(d, label, missing)
             if show is not quiet:
                 less = _show_less_target(soft, label, kept, show)
                 each = "share * w" if weighted else "share"
@@ -222,6 +224,7 @@ def _of_labels(
 
 
 def _of_distributions(
+    input: Array,
     target: Array,
     weight: Array | None,
     ignore_index: int,
@@ -237,13 +240,14 @@ def _of_distributions(
     if counts is not None:
         kept = target != ignore_index
         ignoring = not kept.all()
-        q = _one_hot(np.where(kept, target, 0)[..., None], kept, soft.exps)
+        q = _one_hot(np.where(kept, target, 0), kept, soft.exps)
         text = "where(c == target, 1, 0)"
     if label_smoothing:
         q = q * (1 - label_smoothing) + label_smoothing / classes
         text = f"(1 - label_smoothing) * {text} + label_smoothing / C"
     show(f"q = {text}", q, "target distribution", constants={"C": classes})
-    logp = show("logp = input - lse", soft.shifted - np.log1p(soft.rest), "log-probabilities")
+    logp = input - soft.largest - np.log1p(soft.rest)
+    show("logp = input - lse", logp, "log-probabilities")
     wq, wq_text = (q, "q") if weight is None else (weight * q, "weight * q")
     loss = -(wq * logp).sum(-1)
     text = f"-sum({wq_text} * logp)"
@@ -261,17 +265,15 @@ def _of_distributions(
         on = "where(target == ignore_index, 0, share)" if ignoring else "share"
 
         def by_input() -> Array:
-            total = 1 + soft.rest
             p = show("p = exp(logp)", _probabilities(soft), "softmax")
             t = wq.sum(-1, keepdims=True)
             show(f"t = sum({wq_text})", t, "the target's mass")
             d = p * t - wq
             # of the top class, 1 - p is rest / (1 + rest) without rounding
-            top = np.take_along_axis(wq, soft.top, -1)
-            others = wq.copy()
-            np.put_along_axis(others, soft.top, 0, -1)
-            exact = (others.sum(-1, keepdims=True) - top * soft.rest) / total
-            np.put_along_axis(d, soft.top, exact, -1)
+            top = pick(wq, soft.top)
+            put(others := wq.copy(), soft.top, np.zeros_like(top))
+            rest = soft.rest[..., 0]
+            put(d, soft.top, (others.sum(-1) - top * rest) / (1 + rest))
             return show(f"d_input = {on} * (p * t - {wq_text})", s * d)
 
         def by_target() -> Array:
@@ -294,7 +296,7 @@ def _of_distributions(
 def _probabilities(soft: Softmax) -> Array:
     """The softmax itself."""
     p: Array = soft.exps / (1 + soft.rest)
-    np.put_along_axis(p, soft.top, 1 / (1 + soft.rest), -1)
+    put(p, soft.top, 1 / (1 + soft.rest))
     return p
 
 
@@ -312,5 +314,5 @@ def _show_less_target(soft: Softmax, label: Array, kept: Array, show: Show) -> s
 def _one_hot(label: Array, kept: Array, like: Array) -> Array:
     """1 at the label's class and 0 elsewhere; 0 everywhere for rows that are left out."""
     q = np.zeros_like(like)
-    np.put_along_axis(q, label, kept[..., None].astype(like.dtype), -1)
+    put(q, label, kept.astype(like.dtype))
     return q

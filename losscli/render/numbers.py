@@ -53,6 +53,8 @@ def text_of(number: Any) -> str:
     """A number as text, with a real minus sign: 0.4076, −1.5, 4.248e−18, ∞."""
     if isinstance(number, float) and not math.isfinite(number):
         return "nan" if math.isnan(number) else ("∞" if number > 0 else "−∞")
+    if isinstance(number, Decimal) and number and number.adjusted() < -4:
+        number = format(number, "e")
     return str(number).replace("E", "e").replace("e+", "e").replace("-", "−")
 
 

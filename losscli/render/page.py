@@ -90,13 +90,13 @@ class _Page:
     def _title(self) -> Iterator[PageLine]:
         e = self.explanation
         problem = e.problem
-        items = []
+        items = [e.case] if e.case else []
         for tensor, array in problem.tensors.items():
             shape = f"({', '.join(map(str, array.shape))})"
             holds = problem.holds(tensor)
             kind = f" {holds}" if holds.startswith("class") else ""
             origin = e.origins.get(tensor, "")
-            source = f" from {origin}" if origin not in ("", "given", "in place") else ""
+            source = f" from {_clipped(origin)}" if origin not in ("", e.case, "in place") else ""
             items.append(f"{tensor} {shape}{kind}{source}")
         for option, value in problem.options.items():
             default = problem.loss.options[option].default
@@ -248,7 +248,7 @@ class _Page:
         order = sorted({row for row, _ in cells}, key=lambda row: -1 if row is None else row)
         labels = [self.explanation.row_name(row) if row is not None else "" for row in order]
         body = [[cells.get((row, column)) for column in columns] for row in order]
-        yield from self._grid(labels, names, columns, body)
+        yield from self._grid(step, labels, names, columns, body)
 
     def _table(self, step: Worked, k: int, inner: list[str]) -> Iterator[PageLine]:
         """One table for a row: frames across, the other axis down."""
@@ -261,7 +261,8 @@ class _Page:
         body = [[at.get((i, j)) for i in columns] for j in order]
         if len(self.explanation.rows) > 1:
             yield [(" " * (MARGIN + 2), ""), (self.explanation.row_name(k), "label")]
-        yield from self._grid(labels, [self._column(across, i) for i in columns], columns, body)
+        names = [self._column(across, i) for i in columns]
+        yield from self._grid(step, labels, names, columns, body)
 
     def _column(self, axis: str, i: int) -> str:
         classes = self.explanation.classes
@@ -276,6 +277,7 @@ class _Page:
 
     def _grid(
         self,
+        step: Worked,
         labels: list[str],
         names: list[str],
         columns: list[int],
@@ -286,19 +288,56 @@ class _Page:
             ["" if v is None else text_of(short(v, self.digits, self.eps)) for v in row]
             for row in body
         ]
-        wide = max([len(t) for row in texts for t in row] + [len(n) for n in names], default=1) + 2
-        fits = max(2, (self.width - MARGIN - self.label - 4) // wide)
-        keep = list(range(len(columns)))
-        if len(keep) > fits:
-            keep = [*range(fits - 1), len(columns) - 1]
-        gaps = {j for i, j in zip(keep, keep[1:], strict=False) if columns[j] != columns[i] + 1}
+        points = [_Column.of([row[j] for row in texts], names[j]) for j in range(len(names))]
+        room = self.width - MARGIN - self.label - 2
+        keep = _fitting([point.width + 2 for point in points], room, self._wanted(step, columns))
         head: PageLine = [(" " * (MARGIN + self.label), "")]
-        head += [(("⋯ " if j in gaps else "  ") + f"{names[j]:>{wide}}", "note") for j in keep]
-        yield _merged(head)
+        for before, j in zip([-1, *keep], keep, strict=False):
+            gap = before >= 0 and columns[j] != columns[before] + 1
+            head.append((("⋯ " if gap else "  ") + f"{names[j]:>{points[j].width}}", "note"))
+        yield head
         for label, row in zip(labels, texts, strict=True):
             line: PageLine = [(" " * MARGIN, ""), (f"  {label:<{self.label - 2}}", "label")]
-            line += [(f"  {row[j]:>{wide}}", "result") for j in keep]
+            line += [(f"  {points[j].set(row[j])}", "result") for j in keep]
             yield line
+
+    def _wanted(self, step: Worked, columns: list[int]) -> set[int]:
+        """The columns that must not be left out: the classes that rows pick."""
+        picks = {line.pick for line in step.lines}
+        return {j for j, column in enumerate(columns) if column in picks}
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of numbers with their decimal points below one another."""
+
+    head: int  # the longest part before the point
+    tail: int  # the longest part from the point on
+    width: int
+
+    @classmethod
+    def of(cls, texts: list[str], name: str) -> _Column:
+        heads = [len(text.partition(".")[0]) for text in texts]
+        tails = [len(text) - head for text, head in zip(texts, heads, strict=True)]
+        head, tail = max(heads, default=0), max(tails, default=0)
+        return cls(head, tail, max(head + tail, len(name)))
+
+    def set(self, text: str) -> str:
+        """A number in its place."""
+        head = len(text.partition(".")[0])
+        placed = " " * (self.head - head) + text
+        return f"{placed:<{self.head + self.tail}}".rjust(self.width)
+
+
+def _fitting(widths: list[int], room: int, wanted: set[int]) -> list[int]:
+    """The columns that fit: those that are wanted and the last, then from the first on."""
+    kept: set[int] = set()
+    for j in [*sorted(wanted), len(widths) - 1, *range(len(widths))]:
+        if sum(widths[i] for i in {*kept, j}) <= room or len(kept) < 2:
+            kept.add(j)
+        elif j not in wanted:
+            break
+    return sorted(kept)
 
 
 def _telling(step: Worked, lines: Sequence[Line]) -> Line:
@@ -327,6 +366,10 @@ def _aligned(rows: list[_Row]) -> list[_Row]:
     return rows
 
 
+def _clipped(origin: str, most: int = 36) -> str:
+    return origin if len(origin) <= most else f"{origin[: most - 1]}…"
+
+
 def _option(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
@@ -344,7 +387,3 @@ def _flow(first: PageLine, items: list[str], width: int) -> Iterator[PageLine]:
         line += [("   ", ""), (item, "note")]
         used += 3 + len(item)
     yield line
-
-
-def _merged(line: PageLine) -> PageLine:
-    return [piece for piece in line if piece[0]]

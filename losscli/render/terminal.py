@@ -32,9 +32,11 @@ def rich_text(explanation: Explanation, digits: int = 4, width: int = 100) -> Te
     """The page as Rich text."""
     page = Text(no_wrap=True)
     for line in build(explanation, digits, width):
+        drawn = Text()
         for text, style in line:
-            page.append(text, STYLES.get(style, ""))
-        page.append("\n")
+            drawn.append(text, STYLES.get(style, ""))
+        drawn.rstrip()
+        page.append(drawn).append("\n")
     return page
 
 

@@ -6,10 +6,10 @@ import ast
 import textwrap
 from typing import Any
 
-from losscli.formula import Formula, Writer
+from losscli.formula import Formula, Writer, evaluate
 from losscli.render.numbers import text_of
 
-NO_BREAK = "\N{NO-BREAK SPACE}"  # inside of indices, until the text has been cut into lines
+NO_BREAK = "\N{NO-BREAK SPACE}"  # where a line had better not end; gone when lines are made
 MANY = 8  # a written-out sum of more terms than this shows its first and its last
 _NAMES = {"logp": "ln p", "alpha": "α", "beta": "β"}
 _SUPERSCRIPTS = {"2": "²", "3": "³"}
@@ -40,9 +40,11 @@ def wrapped(text: str, width: int, indent: int = 2) -> list[str]:
     """The text in lines of at most `width`, broken between operators; later lines are indented."""
     if len(text) <= width:
         return [text.replace(NO_BREAK, " ")]
-    lead = " " * (len(text) - len(text.lstrip()))
+    if any(len(word) + indent > width for word in text.split(" ")):
+        text = text.replace(NO_BREAK, " ")
+    lead = " " * (len(text) - len(text.lstrip(" ")))
     found = textwrap.wrap(
-        text.strip(),
+        text.strip(" "),
         width,
         initial_indent=lead,
         subsequent_indent=" " * min(indent, width // 4),
@@ -83,7 +85,7 @@ class _Readable(Writer):
                     0,
                 )
             case "exp", [x]:
-                return f"e^{self.part(x, self.ATOM)}", self.POWER
+                return f"e^{self.part(x, self.ATOM)}".replace(" ", NO_BREAK), self.POWER
             case "abs", [x]:
                 return f"|{self.part(x, 0)}|", self.ATOM
             case "sqrt", [x]:
@@ -108,13 +110,20 @@ class _Readable(Writer):
         return f"{function}({inside})", self.ATOM
 
     def shortened(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
-        """The first terms, ⋯, the last."""
-        some = [*args[:3], args[-1]]
+        """The first terms, ⋯, the last; of a maximum also the largest."""
+        last = len(args) - 1
+        shown = {0, 1, 2, last}
+        if function != "sum":
+            values = [float(evaluate(arg)) for arg in args]
+            shown = {0, 1, values.index({"max": max, "min": min}[function](values)), last}
+        texts: list[str] = []
+        for i in sorted(shown):
+            if texts and i - 1 not in shown:
+                texts.append("⋯")
+            texts.append(self.part(args[i], self.SUM if function == "sum" else 0))
         if function == "sum":
-            texts = [self.part(arg, self.SUM) for arg in some]
-            return f"{' + '.join(texts[:3])} + ⋯ + {texts[3]}", self.SUM
-        texts = [self.part(arg, 0) for arg in some]
-        return f"{function}({', '.join(texts[:3])}, ⋯, {texts[3]})", self.ATOM
+            return " + ".join(texts), self.SUM
+        return f"{function}({', '.join(texts)})", self.ATOM
 
     def binary(self, left: ast.expr, op: ast.operator, right: ast.expr) -> str:
         match op, right:

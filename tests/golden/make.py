@@ -47,27 +47,32 @@ def answer(
 ) -> tuple[Any, dict[str, Any]]:
     """PyTorch's value, and its gradient by every tensor that it gives one for."""
     function = getattr(F, FUNCTIONS.get(loss, f"{loss.replace('-', '_')}_loss"))
-    given = {name: torch.tensor(np.ascontiguousarray(a)).reshape(np.shape(a)) for name, a in tensors.items()}
     run = functools.partial(function, **options, reduction=reduction)
+    given = {name: torch.tensor(np.ascontiguousarray(array)) for name, array in tensors.items()}
+    given = {name: tensor.reshape(np.shape(tensors[name])) for name, tensor in given.items()}
+    key = (loss, *((n, t.dtype) for n, t in given.items()), *sorted(options.items()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        value = run(**given)
-        above = torch.ones_like(value)
-        if grad_output is not None:
-            above = torch.as_tensor(np.asarray(grad_output), dtype=value.dtype)
-        names = [n for n, t in given.items() if t.is_floating_point() and _has_gradient(run, given, n)]
+        if key not in _WITH_GRADIENT:
+            _WITH_GRADIENT[key] = [name for name in given if _has_gradient(run, given, name)]
+        names = _WITH_GRADIENT[key]
         for name in names:
             given[name].requires_grad_()
         result = run(**given)
-        found = {}
-        if names:
-            gradients = torch.autograd.grad(result, [given[n] for n in names], above)
-            found = {n: g.numpy() for n, g in zip(names, gradients, strict=True)}
-    return value.numpy()[()], found
+        above = torch.ones_like(result)
+        if grad_output is not None:
+            above = torch.as_tensor(np.asarray(grad_output), dtype=result.dtype)
+        gradients = torch.autograd.grad(result, [given[n] for n in names], above)
+    return result.detach().numpy()[()], {n: g.numpy() for n, g in zip(names, gradients, strict=True)}
+
+
+_WITH_GRADIENT: dict[Any, list[str]] = {}  # what was found out once, for speed
 
 
 def _has_gradient(run: Callable[..., Any], given: dict[str, Any], name: str) -> bool:
     """Whether PyTorch has a derivative by this tensor."""
+    if not given[name].is_floating_point():
+        return False
     try:
         result = run(**{**given, name: given[name].clone().requires_grad_()})
         if not result.requires_grad:

@@ -1,0 +1,227 @@
+"""Accuracy against 50-digit arithmetic, in units in the last place (ulp) of float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, isfinite
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mpf
+
+import losscli
+from losscli.losses import NAMES
+
+mpmath.mp.dps = 50
+Truth = Any  # an mpf
+
+
+def ulps(found: float, truth: Truth, scale: Truth = 0) -> float:
+    """How far a result is off, in ulp of the truth, or of `scale` where that is larger."""
+    assert isfinite(found)
+    size = max(abs(float(truth)), abs(float(scale)))
+    return float(abs(mpf(float(found)) - truth) / mpf(float(np.spacing(size))))
+
+
+def softplus(x: Truth) -> Truth:
+    return mpmath.log1p(mpmath.exp(x))
+
+
+def huber(x: float, y: float, delta: float = 1.0) -> Truth:
+    a = abs(mpf(x) - mpf(y))
+    return a * a / 2 if a <= delta else delta * (a - mpf(delta) / 2)
+
+
+def bce_with_logits(x: float, y: float) -> Truth:
+    return mpf(y) * softplus(-mpf(x)) + (1 - mpf(y)) * softplus(mpf(x))
+
+
+def cross_entropy(row: list[float], target: int) -> Truth:
+    others = row[:target] + row[target + 1 :]
+    return mpmath.log1p(mpmath.fsum(mpmath.exp(mpf(x) - mpf(row[target])) for x in others))
+
+
+def softmax(row: list[float]) -> list[Truth]:
+    total = mpmath.fsum(mpmath.exp(mpf(x)) for x in row)
+    return [mpmath.exp(mpf(x)) / total for x in row]
+
+
+rng = np.random.default_rng(8)
+PAIRS = [(float(x), float(y)) for x, y in rng.normal(0, 2, (60, 2))]
+PAIRS += [(float(x), float(y)) for x, y in rng.normal(0, 1, (20, 2)) * 10.0 ** rng.integers(-150, 150, (20, 1))]
+LOGITS = [*map(float, rng.normal(0, 5, 60)), 0.0, 700.0, -700.0, 1e4, -1e4, 1e-10, -30.0, 30.0]
+ROWS = [list(map(float, row)) for row in rng.normal(0, 3, (60, 5))]
+ROWS += [[700.0, -700.0], [-700.0, 700.0], [1e4, -1e4, 0.0], [-1e4, -1e4], [700.0, 699.0, 698.5]]
+ROWS += [[1e6, 1e6 + 1e-3], [1e6 + 1e-3, 1e6, 1e6 - 1e-3], [-1e6, -1e6 - 1e-3]]
+CONFIDENT = [[40.0, 0.0, 0.0], [100.0, 0.0], [0.0, 300.0, 1.0], [740.0, 0.0], [37.0, 0.0, -5.0, 2.0]]
+
+
+@pytest.mark.parametrize("delta", [1.0, 0.3, 1e5])
+def test_huber(delta: float) -> None:
+    x, y = np.transpose(PAIRS)
+    found = losscli.compute("huber", input=x, target=y, delta=delta, reduction="none")
+    for value, a, b in zip(found, x, y, strict=True):
+        # the subtraction rounds once, and where it cancels it is exact
+        assert ulps(value, huber(a, b, delta)) <= 4, (a, b)
+
+
+@pytest.mark.parametrize("y", [0.0, 1.0, 0.3, 0.75])
+def test_bce_with_logits(y: float) -> None:
+    found = losscli.compute("bce-with-logits", input=LOGITS, target=np.full(len(LOGITS), y), reduction="none")
+    for value, x in zip(found, LOGITS, strict=True):
+        assert ulps(value, bce_with_logits(x, y)) <= 4, x
+
+
+@pytest.mark.parametrize(("x", "y"), [(40.0, 1.0), (-40.0, 0.0), (700.0, 1.0), (36.5, 1.0), (-100.0, 0.0)])
+def test_bce_with_logits_confident_and_right(x: float, y: float) -> None:
+    value = losscli.compute("bce-with-logits", input=x, target=y)
+    assert ulps(value, bce_with_logits(x, y)) <= 64
+    (gradient,) = losscli.grad("bce-with-logits", input=[x], target=[y])["input"]
+    miss = 1 / (1 + mpmath.exp(abs(mpf(x))))
+    assert ulps(gradient, -miss if y else miss) <= 64
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_cross_entropy(row: list[float]) -> None:
+    for target in range(len(row)):
+        truth = cross_entropy(row, target)
+        if max(row) == row[target] and truth < 1e-3:
+            continue  # confident and right: below
+        value = losscli.compute("cross-entropy", input=[row], target=[target])
+        assert ulps(value, truth) <= 4, target
+
+
+@pytest.mark.parametrize("row", CONFIDENT, ids=str)
+def test_cross_entropy_confident_and_right(row: list[float]) -> None:
+    target = int(np.argmax(row))
+    value = losscli.compute("cross-entropy", input=[row], target=[target])
+    assert ulps(value, cross_entropy(row, target)) <= 64
+    (gradient,) = losscli.grad("cross-entropy", input=[row], target=[target])["input"]
+    others = mpmath.fsum(p for c, p in enumerate(softmax(row)) if c != target)
+    for c, (found, p) in enumerate(zip(gradient, softmax(row), strict=True)):
+        assert ulps(found, -others if c == target else p) <= 64, c
+    one_hot = np.eye(len(row))[target]
+    assert losscli.compute("cross-entropy", input=[row], target=[one_hot]) == value
+    (again,) = losscli.grad("cross-entropy", input=[row], target=[one_hot])["input"]
+    assert ulps(again[target], -others) <= 64
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_gaussian_nll(full: bool) -> None:
+    for (x, y), v in zip(PAIRS[:60], 10.0 ** rng.uniform(-5, 5, 60), strict=True):
+        value = losscli.compute("gaussian-nll", input=x, target=y, var=v, full=full)
+        parts = [mpmath.log(v) / 2, (mpf(x) - mpf(y)) ** 2 / (2 * mpf(v))]
+        if full:
+            parts.append(mpmath.log(2 * mpmath.pi) / 2)
+        assert ulps(value, mpmath.fsum(parts), max(map(abs, parts))) <= 4
+
+
+ROUNDED = pytest.mark.xfail(reason="1 / p is rounded, and a sum of 1e300 to that power loses 4 bits")
+
+
+@pytest.mark.parametrize(
+    ("p", "scale"),
+    [(p, scale) for p in (1.0, 2.0, inf) for scale in (1.0, 1e-3, 1e100, 1e200)]
+    + [(3.0, 1.0), (3.0, 1e-3), pytest.param(3.0, 1e100, marks=ROUNDED), (3.0, 1e200)],
+)
+def test_triplet_margin(p: float, scale: float) -> None:
+    eps = 0.0
+    triples = np.random.default_rng(4).normal(0, scale, (20, 3, 3))
+
+    def distance(a: Any, b: Any) -> Truth:
+        parts = [abs(mpf(float(x)) - mpf(float(y))) for x, y in zip(a, b, strict=True)]
+        return max(parts) if p == inf else mpmath.fsum(z**p for z in parts) ** (1 / mpf(p))
+
+    for a, b, c in triples:
+        near, far = distance(a, b), distance(a, c)
+        truth = max(mpf(0), 1 + near - far)
+        value = losscli.compute("triplet-margin", anchor=a, positive=b, negative=c, p=p, eps=eps)
+        assert ulps(value, truth, max(near, far, 1)) <= 4
+
+
+@pytest.mark.parametrize("scale", [1.0, 20.0, 200.0])
+@pytest.mark.parametrize(("frames", "labels"), [(3, [1]), (6, [1, 2]), (12, [1, 1, 2]), (5, [])])
+def test_ctc(scale: float, frames: int, labels: list[int]) -> None:
+    scores = rng.normal(0, scale, (frames, 3))
+    log_probs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    value = losscli.compute(
+        "ctc",
+        log_probs=log_probs,
+        targets=np.array(labels, int),
+        input_lengths=frames,
+        target_lengths=len(labels),
+        reduction="sum",
+    )
+    # Every frame adds a logarithm; each partial sum rounds to an ulp of its size.
+    truth = ctc(log_probs, labels)
+    assert ulps(value, truth, truth) <= 4 + frames
+
+
+def ctc(log_probs: Any, labels: list[int]) -> Truth:
+    """The forward recursion with 50 digits."""
+    z = [0]
+    for label in labels:
+        z += [label, 0]
+    frames = [[mpmath.exp(mpf(float(x))) for x in row] for row in log_probs]
+    alpha = [frames[0][c] if s < 2 else mpf(0) for s, c in enumerate(z)]
+    for row in frames[1:]:
+        ways = []
+        for s, c in enumerate(z):
+            way = alpha[s] + (alpha[s - 1] if s else 0)
+            if s > 1 and c != z[s - 2]:
+                way += alpha[s - 2]
+            ways.append(way * row[c])
+        alpha = ways
+    return -mpmath.log(alpha[-1] + (alpha[-2] if labels else 0))
+
+
+HUGE: dict[str, dict[str, Any]] = {
+    "huber": {"input": [1e200, -1e308], "target": [-1e200, 1e307]},
+    "gaussian-nll": {"input": [1e100, 0.0], "target": [-1e100, 0.0], "var": [1e-6, 1e300]},
+    "cross-entropy": {"input": [[1e308, -1e308], [-1e308, -1e308]], "target": [0, 1]},
+    "bce-with-logits": {"input": [1e308, -1e308], "target": [0.0, 1.0]},
+    "triplet-margin": {"anchor": [[1e200, 1e200]], "positive": [[-1e200, 0.0]], "negative": [[0.0, 0.0]]},
+    "ctc": {
+        "log_probs": np.full((50, 1, 2), -1e4),
+        "targets": [[1]],
+        "input_lengths": [50],
+        "target_lengths": [1],
+    },
+}
+
+
+@pytest.mark.parametrize("loss", NAMES)
+def test_finite_where_the_truth_is(loss: str) -> None:
+    """Nothing overflows on the way to a finite result, in value or gradient."""
+    assert loss in HUGE, f"add a call of {loss} with very large numbers and a finite truth to HUGE here."
+    given: dict[str, Any] = HUGE[loss]
+    values = losscli.compute(loss, **given, reduction="none")
+    assert np.isfinite(values).all()
+    for name, gradient in losscli.grad(loss, **given, reduction="none").items():
+        assert np.isfinite(gradient).all(), name
+
+
+TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
+    ("huber", {"input": [0.1, 5.0], "target": [0.0, 0.0]}, lambda: (mpf("0.005") + mpf("4.5")) / 2),
+    ("cross-entropy", {"input": [[1.0, 2.0, 3.0], [1.0, 2.0, 0.0]], "target": [2, 0]},
+     lambda: (cross_entropy([1, 2, 3], 2) + cross_entropy([1, 2, 0], 0)) / 2),
+    ("bce-with-logits", {"input": [0.0, 0.0], "target": [0.0, 1.0]}, lambda: mpmath.log(2)),
+    ("gaussian-nll", {"input": [0.0], "target": [0.0], "var": [0.0]}, lambda: mpmath.log(mpf("1e-6")) / 2),
+    ("gaussian-nll", {"input": [1.0], "target": [0.0], "var": [1.0], "full": True},
+     lambda: (1 + mpmath.log(2 * mpmath.pi)) / 2),
+    ("triplet-margin", {"anchor": [0.0], "positive": [3.0], "negative": [4.0], "eps": 0.0}, lambda: mpf(0)),
+    ("ctc", {"log_probs": np.log(np.full((2, 1, 2), 0.5)), "targets": [[1]], "input_lengths": [2], "target_lengths": [1]},
+     lambda: -mpmath.log(mpf("0.75"))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "given", "truth"), TABLE)
+def test_by_hand(loss: str, given: dict[str, Any], truth: Callable[[], Truth]) -> None:
+    assert float(losscli.compute(loss, **given)) == pytest.approx(float(truth()), rel=1e-15, abs=1e-15)
+
+
+def test_every_loss_is_worked_by_hand_once() -> None:
+    missing = set(NAMES) - {loss for loss, _, _ in TABLE}
+    assert not missing, f"add a small example of {sorted(missing)}, worked by hand, to TABLE here."

@@ -1,0 +1,418 @@
+"""The engine: cuts, threads, kinds of arrays, types, sums, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import Case, cases
+
+import losscli
+from losscli import engine
+from losscli.errors import (
+    KindError,
+    LosscliError,
+    RangeError,
+    ShapeError,
+    UnknownLoss,
+    UsageError,
+)
+from losscli.losses import NAMES, load
+from losscli.reduction import ExactSum, Total
+
+rng = np.random.default_rng(12)
+
+
+def log_probs(*shape: int) -> Any:
+    scores = rng.normal(size=shape)
+    return scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+
+
+# One call of each loss with many rows.
+MANY: dict[str, dict[str, Any]] = {
+    "huber": {"input": rng.normal(size=(40, 25)), "target": rng.normal(size=25)},
+    "gaussian-nll": {
+        "input": rng.normal(size=(40, 25)),
+        "target": rng.normal(size=(40, 25)),
+        "var": rng.uniform(0.1, 2, 40),
+    },
+    "cross-entropy": {
+        "input": rng.normal(size=(100, 4, 10)),
+        "target": rng.integers(0, 4, (100, 10)),
+        "weight": np.array([0.3, 1.0, 2.0, 0.7]),
+        "ignore_index": 1,
+    },
+    "bce-with-logits": {
+        "input": rng.normal(size=(40, 25)),
+        "target": rng.uniform(size=(40, 25)),
+        "pos_weight": rng.uniform(0.5, 2, 25),
+    },
+    "triplet-margin": {
+        "anchor": rng.normal(size=(1, 3)),
+        "positive": rng.normal(size=(400, 3)),
+        "negative": rng.normal(size=(400, 3)),
+    },
+    "ctc": {
+        "log_probs": log_probs(6, 100, 4),
+        "targets": rng.integers(1, 4, (100, 2)),
+        "input_lengths": rng.integers(4, 7, 100),
+        "target_lengths": rng.integers(0, 3, 100),
+    },
+}
+
+
+def many(loss: str) -> dict[str, Any]:
+    assert loss in MANY, f"add a call of {loss} with hundreds of rows to MANY in {__file__}."
+    return dict(MANY[loss])
+
+
+# ---- cuts and threads
+
+
+@pytest.mark.parametrize("block", [16, 300])
+@pytest.mark.parametrize("loss", NAMES)
+def test_threads_give_the_same_bits(loss: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BLOCK", block)
+    given_ = many(loss)
+    blocks = list(Case(loss, *split(loss, given_)).problem().blocks())
+    assert len(blocks) > 3
+    for reduction in load(loss).rows.reductions:
+        values = [losscli.compute(loss, **given_, reduction=reduction, threads=n) for n in (1, 2, 4)]
+        gradients = [
+            losscli.grad(loss, **given_, wrt="all", reduction=reduction, threads=n) for n in (1, 2, 4)
+        ]
+        for value, gradient in zip(values[1:], gradients[1:], strict=True):
+            assert np.array_equal(value, values[0])
+            for name in gradient:
+                assert np.array_equal(gradient[name], gradients[0][name]), name
+
+
+@pytest.mark.parametrize("block", [1, 16, 77, 300])
+@pytest.mark.parametrize("loss", NAMES)
+def test_cuts_agree(loss: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_ = many(loss)
+    reductions = load(loss).rows.reductions
+    whole = {r: losscli.compute(loss, **given_, reduction=r) for r in reductions}
+    slopes = losscli.grad(loss, **given_, wrt="all")
+    monkeypatch.setattr(engine, "BLOCK", block)
+    for reduction in reductions:
+        value = losscli.compute(loss, **given_, reduction=reduction)
+        if reduction == "none":
+            assert np.array_equal(value, whole[reduction])
+        else:  # another cut is within an ulp of the same value
+            assert abs(value - whole[reduction]) <= 2 * np.spacing(abs(whole[reduction]))
+    for name, slope in losscli.grad(loss, **given_, wrt="all").items():
+        size = np.abs(slopes[name]).max()
+        assert slope == pytest.approx(slopes[name], rel=1e-14, abs=4e-15 * size), name
+
+
+def split(loss: str, given_: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tensors and options."""
+    names = load(loss).tensors
+    tensors = {n: np.asarray(v) for n, v in given_.items() if n in names}
+    return tensors, {n: v for n, v in given_.items() if n not in names}
+
+
+@given(
+    st.lists(st.integers(0, 4), max_size=4).map(tuple),
+    st.integers(1, 30),
+)
+def test_a_cut_meets_every_element_once(shape: tuple[int, ...], rows: int) -> None:
+    met = np.zeros(shape or (1,), int)
+    for index in engine.cut(shape or (1,), rows):
+        assert met[index].size <= rows
+        met[index] += 1
+    assert (met == 1).all()
+
+
+# ---- what goes in
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+def test_inputs_are_never_modified(loss: str, data: st.DataObject) -> None:
+    case = data.draw(cases(loss, data.draw(st.sampled_from(["ordinary", "special"]))))
+    before = {name: array.copy() for name, array in case.tensors.items()}
+    for array in case.tensors.values():
+        array.flags.writeable = False
+    case.compute()
+    found = case.grad()
+    case.explain()
+    for name, array in case.tensors.items():
+        assert np.array_equal(array, before[name], equal_nan=array.dtype.kind == "f")
+    for name, gradient in found.items():
+        assert gradient.flags.writeable and not np.shares_memory(gradient, case.tensors[name])
+
+
+def backwards(array: Any) -> Any:
+    """The same numbers with negative strides."""
+    return array[(slice(None, None, -1),) * array.ndim].copy()[(slice(None, None, -1),) * array.ndim]
+
+
+def every_other(array: Any) -> Any:
+    """The same numbers with gaps between them."""
+    return np.repeat(array, 2, -1)[..., ::2] if array.ndim else array
+
+
+GUISES = {
+    "list": lambda a: a.tolist(),
+    "Fortran order": np.asfortranarray,
+    "negative strides": backwards,
+    "gaps": every_other,
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "little-endian": lambda a: a.astype(a.dtype.newbyteorder("<")),
+}
+
+
+@pytest.mark.parametrize("guise", GUISES)
+@pytest.mark.parametrize("loss", NAMES)
+def test_the_same_numbers_in_another_guise(loss: str, guise: str) -> None:
+    tensors, options = split(loss, many(loss))
+    dressed = {name: GUISES[guise](array) for name, array in tensors.items()}
+    plain = losscli.compute(loss, **tensors, **options)
+    assert losscli.compute(loss, **dressed, **options) == plain
+    found = losscli.grad(loss, **dressed, **options, wrt="all")
+    for name, gradient in losscli.grad(loss, **tensors, **options, wrt="all").items():
+        assert np.array_equal(found[name], gradient), name
+        assert found[name].dtype == gradient.dtype and found[name].dtype.isnative
+
+
+@pytest.mark.parametrize("loss", NAMES)
+def test_memory_maps(loss: str, tmp_path: Path) -> None:
+    tensors, options = split(loss, many(loss))
+    mapped = {}
+    for name, array in tensors.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        mapped[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+    assert losscli.compute(loss, **mapped, **options) == losscli.compute(loss, **tensors, **options)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint8, np.int32, np.uint64, np.int64])
+def test_whole_numbers_of_any_kind(dtype: Any) -> None:
+    x, y = np.array([0, 3, 1], dtype), np.array([1, 1, 1], dtype)
+    assert losscli.compute("huber", input=x, target=y) == (0.5 + 1.5 + 0) / 3
+    rows = np.zeros((3, 4))
+    assert losscli.compute("cross-entropy", input=rows, target=x) == pytest.approx(math.log(4))
+
+
+F32, F64, F16, INT = np.float32, np.float64, np.float16, np.int64
+
+
+@pytest.mark.parametrize(
+    ("input", "target", "dtype", "computed"),
+    [
+        (F32, F32, "auto", F32),
+        (F64, F64, "auto", F64),
+        (F32, F64, "auto", F64),
+        (F32, INT, "auto", F32),
+        (INT, INT, "auto", F64),
+        (INT, F32, "auto", F32),
+        (F16, F16, "auto", F64),
+        (F64, F64, "float32", F32),
+        (F32, F32, "float64", F64),
+    ],
+)
+def test_the_computing_type(input: Any, target: Any, dtype: str, computed: Any) -> None:
+    given_ = {"input": np.array([1, 2], input), "target": np.array([0, 0], target)}
+    assert losscli.compute("huber", **given_, dtype=dtype).dtype == computed
+    assert losscli.compute("huber", **given_, dtype=dtype, reduction="none").dtype == computed
+    assert losscli.grad("huber", **given_, dtype=dtype)["input"].dtype == computed
+
+
+def test_class_weights_do_not_choose_the_type() -> None:
+    x = np.zeros((2, 2), np.float32)
+    found = losscli.compute("cross-entropy", input=x, target=[0, 1], weight=[1.0, 2.0])
+    assert found.dtype == np.float32
+
+
+def test_float32_computes_in_float32() -> None:
+    x = np.array([1 + 2.0**-30])
+    assert losscli.compute("huber", input=x, target=[0.0], dtype="float32") == np.float32(0.5)
+
+
+# ---- sums
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=64, max_value=1e150, min_value=-1e150)
+
+
+@given(st.lists(FLOATS, min_size=1, max_size=30), st.data())
+def test_exact_sums_merge_in_any_grouping(values: list[float], data: st.DataObject) -> None:
+    parts = [ExactSum.of(value) for value in values]
+    while len(parts) > 1:
+        i = data.draw(st.integers(0, len(parts) - 1))
+        j = data.draw(st.integers(0, len(parts) - 2))
+        one, other = parts.pop(i), parts.pop(j)
+        parts.append(one + other)
+    assert float(parts[0]) == math.fsum(values)
+
+
+@given(st.lists(st.lists(FLOATS, max_size=5), min_size=1, max_size=8), st.data())
+def test_totals_merge_in_any_grouping(blocks: list[list[float]], data: st.DataObject) -> None:
+    totals = [Total.of(np.array(block), np.ones(len(block))) for block in blocks]
+    forth = sum(totals, Total())
+    order = data.draw(st.permutations(totals))
+    at = data.draw(st.integers(0, len(order)))
+    back = sum(order[:at], Total()) + sum(order[at:], Total())
+    assert (back.rows, back.left_out, back.uneven) == (forth.rows, forth.left_out, forth.uneven)
+    for reduction in ("sum", "mean"):
+        one, other = (t.reduce(reduction, 1) for t in (forth, back))
+        assert one == other or (math.isnan(one) and math.isnan(other))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1e16, 1.0, -1e16], 1.0),
+        ([0.1] * 10, 1.0),
+        ([1.0, math.inf], math.inf),
+        ([-math.inf, 1.0], -math.inf),
+        ([math.inf, -math.inf], math.nan),
+        ([math.nan, 1.0], math.nan),
+        ([1e308, 1e308], math.inf),
+        ([], 0.0),
+    ],
+)
+def test_sums(values: list[float], expected: float) -> None:
+    found = float(sum(map(ExactSum.of, values), ExactSum()))
+    assert found == expected or (math.isnan(found) and math.isnan(expected))
+
+
+def test_a_sum_passes_over_the_largest_float_and_back() -> None:
+    parts = [ExactSum.of(v) for v in (1e308, 1e308, -1e308, -1e308)]
+    back_and_forth = (parts[0] + parts[2]) + (parts[1] + parts[3])
+    assert float(back_and_forth) == 0
+
+
+# ---- the largest
+
+
+def test_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.array([[1.0, 5.0, np.nan], [5.0, -7.0, 0.0]])
+    for block in (1, 2, 100):
+        monkeypatch.setattr(engine, "BLOCK", block)
+        problem = Case("huber", {"input": x, "target": np.zeros(3)}).problem()
+        # NaN first, then |-7|, and of equal ones the one that comes first
+        assert problem.largest(4) == [(0, 2), (1, 1), (0, 1), (1, 0)]
+        assert len(problem.largest(100)) == 6
+
+
+# ---- what it refuses
+
+
+X23, LABELS = np.zeros((2, 3)), np.array([0, 1])
+REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] = [
+    ("hubber", {}, UnknownLoss, ("'hubber'", "huber")),
+    ("huber", {"input": [1.0]}, UsageError, ("huber", "target", "must be given")),
+    ("huber", {"input": [1.0], "target": [1.0], "var": [1.0]}, UsageError, ("huber", "'var'", "delta")),
+    ("huber", {"input": X23, "target": np.zeros(2)}, ShapeError, ("huber", "(2, 3)", "(2,)")),
+    ("huber", {"input": [1.0], "target": [1.0], "delta": 0.0}, RangeError, ("huber", "delta is 0.0", "above 0")),
+    ("huber", {"input": [1.0], "target": [1.0], "delta": math.nan}, RangeError, ("delta is nan",)),
+    ("huber", {"input": [1.0], "target": [1.0], "delta": "x"}, KindError, ("delta", "'x'", "a number")),
+    ("huber", {"input": [1.0], "target": [1.0], "delta": True}, KindError, ("delta", "True")),
+    ("huber", {"input": [[1.0], [1.0, 2.0]], "target": 0}, ShapeError, ("huber", "input", "different lengths")),
+    ("huber", {"input": ["a"], "target": [1.0]}, KindError, ("huber", "input", "words")),
+    ("huber", {"input": [True], "target": [1.0]}, KindError, ("huber", "input", "booleans")),
+    ("huber", {"input": [1j], "target": [1.0]}, KindError, ("huber", "input", "complex")),
+    ("huber", {"input": [1.0], "target": [1.0], "reduction": "median"}, UsageError, ("huber", "'median'", "mean")),
+    ("huber", {"input": [1.0], "target": [1.0], "reduction": "batchmean"}, UsageError, ("batchmean",)),
+    ("huber", {"input": [1.0], "target": [1.0], "dtype": "float16"}, UsageError, ("float16", "float32")),
+    ("huber", {"input": [1.0], "target": [1.0], "threads": 0}, UsageError, ("threads is 0",)),
+    ("gaussian-nll", {"input": [1.0, 1.0], "target": [0.0, 0.0], "var": [1.0, -2.0]}, RangeError, ("gaussian-nll", "var[1]", "-2.0")),
+    ("gaussian-nll", {"input": X23, "target": X23, "var": np.ones(3)}, ShapeError, ("gaussian-nll", "(3,)", "(2, 3)")),
+    ("gaussian-nll", {"input": [1.0], "target": [0.0], "var": [1.0], "full": 1}, KindError, ("full", "true or false")),
+    ("gaussian-nll", {"input": [1.0], "target": [0.0], "var": [1.0], "eps": -1.0}, RangeError, ("eps", "above 0")),
+    ("cross-entropy", {"input": X23, "target": [0, 3]}, RangeError, ("cross-entropy", "target[1] is 3", "3 classes", "0 to 2")),
+    ("cross-entropy", {"input": X23, "target": [0, -1]}, RangeError, ("target[1] is -1", "ignore_index")),
+    ("cross-entropy", {"input": X23, "target": [1, 3]}, RangeError, ("subtract 1",)),
+    ("cross-entropy", {"input": X23, "target": [0.0, 1.0]}, KindError, ("cross-entropy", "target", "(2,)")),
+    ("cross-entropy", {"input": X23, "target": X23.astype(int)}, KindError, ("cross-entropy", "(2, 3)")),
+    ("cross-entropy", {"input": X23, "target": [[0], [1]]}, ShapeError, ("(2, 1)", "Drop the last axis")),
+    ("cross-entropy", {"input": X23, "target": LABELS, "weight": [1.0, 1.0]}, ShapeError, ("weight", "(2,)", "C = 3")),
+    ("cross-entropy", {"input": X23, "target": LABELS, "label_smoothing": 1.5}, RangeError, ("label_smoothing", "1.5")),
+    ("cross-entropy", {"input": X23, "target": X23, "ignore_index": 1}, UsageError, ("ignore_index", "probabilities")),
+    ("cross-entropy", {"input": X23, "target": LABELS, "ignore_index": 0.5}, KindError, ("ignore_index", "whole")),
+    ("cross-entropy", {"input": 1.0, "target": 0}, ShapeError, ("cross-entropy", "input")),
+    ("bce-with-logits", {"input": X23, "target": np.zeros(3)}, ShapeError, ("bce-with-logits", "(2, 3)", "(3,)")),
+    ("bce-with-logits", {"input": X23, "target": X23, "pos_weight": np.ones(2)}, ShapeError, ("pos_weight", "(2,)")),
+    ("triplet-margin", {"anchor": X23, "positive": X23, "negative": np.zeros(3)}, ShapeError, ("triplet-margin", "negative", "(3,)")),
+    ("triplet-margin", {"anchor": X23, "positive": X23, "negative": X23, "margin": 0}, RangeError, ("margin", "above 0")),
+    ("ctc", {"log_probs": np.zeros((2, 1, 3)), "targets": [[3]], "input_lengths": [2], "target_lengths": [1]}, RangeError, ("ctc", "targets[0, 0] is 3", "3 classes")),
+    ("ctc", {"log_probs": np.zeros((2, 1, 3)), "targets": [[1]], "input_lengths": [3], "target_lengths": [1]}, RangeError, ("input_lengths[0] is 3", "2 frames")),
+    ("ctc", {"log_probs": np.zeros((2, 1, 3)), "targets": [[1]], "input_lengths": [2], "target_lengths": [1], "blank": 3}, RangeError, ("blank is 3", "0 to 2")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "given_", "error", "words"), REFUSED)
+def test_refused(loss: str, given_: dict[str, Any], error: type[LosscliError], words: tuple[str, ...]) -> None:
+    with pytest.raises(error) as caught:
+        losscli.compute(loss, **given_)
+    assert type(caught.value) is error
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert message.endswith((".", "?"))
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("loss", NAMES)
+def test_every_loss_refuses_something(loss: str) -> None:
+    """Errors name the loss; every loss's own are in the table."""
+    assert any(name == loss for name, *_ in REFUSED), f"add what {loss} refuses to REFUSED here."
+    with pytest.raises(UsageError, match=f"^{loss}: .* must be given"):
+        losscli.compute(loss)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_positions_are_those_in_the_whole_tensor(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BLOCK", 8)
+    x, y = np.zeros((30, 4, 5)), np.zeros((30, 5), int)
+    y[23, 3] = 4
+    with pytest.raises(RangeError, match=r"target\[23, 3\] is 4, but input has 4 classes"):
+        losscli.compute("cross-entropy", input=x, target=y, threads=threads)
+    var = np.ones((40, 3))
+    var[37, 1] = -0.5
+    with pytest.raises(RangeError, match=r"var\[37, 1\] is -0.5"):
+        losscli.compute("gaussian-nll", input=np.zeros((40, 3)), target=np.zeros((40, 3)), var=var)
+    with pytest.raises(RangeError, match=r"var\[37\] is -0.5"):
+        losscli.grad(
+            "gaussian-nll", input=np.zeros((40, 3)), target=np.zeros((40, 3)), var=var[:, 1]
+        )
+
+
+def test_gradients_that_do_not_exist() -> None:
+    x, y = np.zeros((2, 3)), np.array([0, 1])
+    with pytest.raises(UsageError, match="cross-entropy: target has no gradient here; .* input"):
+        losscli.grad("cross-entropy", input=x, target=y, wrt=["target"])
+    with pytest.raises(UsageError, match="weight was not given"):
+        losscli.grad("cross-entropy", input=x, target=x, wrt=["weight"])
+    with pytest.raises(ShapeError, match=r"grad_output has shape \(3,\); expected \(2,\)"):
+        losscli.grad("cross-entropy", input=x, target=y, reduction="none", grad_output=np.ones(3))
+    with pytest.raises(KindError, match="grad_output"):
+        losscli.grad("cross-entropy", input=x, target=y, grad_output="big")
+
+
+@pytest.mark.parametrize("nonsense", ["0", "-1", "two", "1.5", " "])
+def test_threads_from_the_environment(nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOSSCLI_THREADS", nonsense)
+    with pytest.raises(UsageError, match=f"LOSSCLI_THREADS is '{nonsense}'; expected a whole number"):
+        losscli.compute("huber", input=[1.0], target=[0.0])
+    assert losscli.compute("huber", input=[1.0], target=[0.0], threads=1) == 0.5
+    monkeypatch.setenv("LOSSCLI_THREADS", "3")
+    assert engine.default_threads() == 3
+    monkeypatch.delenv("LOSSCLI_THREADS")
+    assert engine.default_threads() >= 1
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@settings(max_examples=30)
+@given(data=st.data())
+def test_float32_is_near_float64(loss: str, data: st.DataObject) -> None:
+    case = data.draw(cases(loss, "ordinary", np.float32), label="case")
+    single, double = case.compute(), case.compute(dtype="float64")
+    assert single.dtype == np.float32 and double.dtype == np.float64
+    size = np.abs(double[np.isfinite(double)]).max(initial=1)
+    assert np.allclose(single, double, rtol=1e-4, atol=1e-5 * size, equal_nan=True)

@@ -1,0 +1,193 @@
+"""Every printed equality is true: formulas, the numbers put in, and the JSON that carries them.
+
+Each line of an explanation is evaluated twice: its tree by losscli.formula.evaluate, and the Python text
+of the JSON by Python itself, with nothing but the functions that the contract names.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import Case, cases
+
+from losscli.formula import evaluate
+from losscli.losses import NAMES, load
+
+FUNCTIONS = {
+    **{name: getattr(math, name) for name in ("exp", "log", "log1p", "expm1", "sqrt")},
+    "abs": abs,
+    "max": max,
+    "min": min,
+}
+ALLOWED = (
+    ast.Expression,
+    ast.Constant,
+    ast.Name,
+    ast.Load,
+    ast.Call,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.USub,
+    ast.Compare,
+    ast.BoolOp,
+    ast.And,
+    ast.operator,
+    ast.cmpop,
+)
+KEYS = ("loss", "value", "reduction", "steps", "gradients", "inputs", "parameters", "diagnostics")
+FEW = 8  # ulp
+
+
+def python_value(text: str) -> Any:
+    """What Python says, with the functions of the contract only."""
+    return eval(compile(text, "", "eval"), {"__builtins__": {}, **FUNCTIONS})
+
+
+def numbers(tree: ast.AST) -> list[float]:
+    """The finite numbers in some arithmetic."""
+    found = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    return [abs(float(v)) for v in found if math.isfinite(v)]
+
+
+def agrees(actual: Any, value: float, tree: ast.AST, eps: float) -> bool:
+    """Whether two numbers agree to a few ulp of the largest number in the arithmetic."""
+    actual = float(actual)
+    if not (math.isfinite(actual) and math.isfinite(value)):
+        return actual == value or (math.isnan(actual) and math.isnan(value))
+    return abs(actual - value) <= FEW * eps * max([abs(value), *numbers(tree)])
+
+
+def as_float(value: Any) -> float:
+    """A number of the JSON."""
+    return float({"Infinity": "inf", "-Infinity": "-inf"}.get(value, value))
+
+
+def check(case: Case) -> None:
+    """Everything that an explanation says about one call."""
+    count = case.problem().count
+    explanation = case.explain(rows=range(min(count, 4)))
+    eps = float(np.finfo(case.problem().dtype).eps)
+    for step in explanation.steps:
+        for line in step.lines:
+            told = f"{step.formula.text} at {line.at}: {line.arithmetic.python} is not {line.value}"
+            actual = evaluate(line.arithmetic.tree)
+            assert agrees(actual, line.value, line.arithmetic.tree, eps), told
+    data = json.loads(explanation.to_json(), parse_constant=pytest.fail)
+    for step in data["steps"]:
+        for line in step["lines"]:
+            tree = ast.parse(line["substituted"], mode="eval")
+            actual = python_value(line["substituted"])
+            told = f"{step['equation']}: {line}, but Python says {actual}"
+            assert agrees(actual, as_float(line["value"]), tree, eps), told
+            only_arithmetic(tree)
+            if "condition" in line:
+                assert python_value(line["condition"]) is True, told
+                only_arithmetic(ast.parse(line["condition"], mode="eval"))
+    check_contract(data, case)
+
+
+def only_arithmetic(tree: ast.AST) -> None:
+    for node in ast.walk(tree):
+        assert isinstance(node, ALLOWED), ast.dump(node)
+        if isinstance(node, ast.Name):
+            assert node.id in FUNCTIONS
+        if isinstance(node, ast.Constant):
+            assert type(node.value) in (int, float)
+
+
+def check_contract(data: dict[str, Any], case: Case) -> None:
+    """Section 4 of the design."""
+    assert set(KEYS) <= set(data)
+    assert data["loss"] == case.loss
+    assert set(data["parameters"]) == set(load(case.loss).options)
+    assert set(data["inputs"]) == set(case.tensors)
+    for name, array in case.tensors.items():
+        assert data["inputs"][name]["shape"] == list(np.shape(array))
+    parts = [step["part"] for step in data["steps"]]
+    assert parts == sorted(parts, key=["value", "gradient"].index)
+    for step in data["steps"]:
+        assert {"name", "equation", "part", "lines"} <= set(step)
+        assert step["equation"].startswith(step["name"])
+    last = [step for step in data["steps"] if step["part"] == "value"][-1]
+    assert last["name"] == "L"
+    ledger = data["reduction"]
+    assert ledger["kind"] == case.reduction
+    assert ledger["why"]
+    value = case.compute()
+    flat = np.reshape(np.array(data["value"], object), -1)
+    assert np.array_equal([as_float(v) for v in flat], np.ravel(value).astype(float), equal_nan=True)
+    if case.reduction == "none":
+        assert ledger["numerator"] is None and ledger["denominator"] is None
+        return
+    (line,) = last["lines"]
+    assert as_float(line["value"]) == float(value) or np.isnan(value)
+    with np.errstate(all="ignore"):
+        below = 1.0 if ledger["denominator"] is None else ledger["denominator"]
+        quotient = np.float64(as_float(ledger["numerator"])) / np.float64(below)
+        assert np.array_equal(value.dtype.type(quotient), value, equal_nan=True)
+    for name, gradient in case.grad().items():
+        told = [as_float(v) for v in np.reshape(np.array(data["gradients"][name], object), -1)]
+        assert np.array_equal(told, gradient.ravel().astype(float), equal_nan=True)
+    check_gradient_lines(data, case)
+
+
+def check_gradient_lines(data: dict[str, Any], case: Case) -> None:
+    """What a step calls d_<tensor> is that tensor's gradient, where nothing was broadcast."""
+    problem = case.problem()
+    for step in data["steps"]:
+        name = step["name"].removeprefix("d_")
+        if step["part"] != "gradient" or name not in case.grad() or not problem.rows:
+            continue
+        laid = problem.laid[name]
+        seen = laid.view(case.grad()[name])
+        if laid.rowless or laid.rows != problem.rows:
+            continue
+        for line in step["lines"]:
+            if len(line["at"]) == seen.ndim:
+                found = float(seen[tuple(line["at"])])
+                assert agrees(found, as_float(line["value"]), ast.Constant(found), 1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kind", ["ordinary", "ties", "special", "large"])
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+def test_every_line_is_true(loss: str, kind: str, dtype: str, data: st.DataObject) -> None:
+    check(data.draw(cases(loss, kind, dtype), label="case"))
+
+
+@pytest.mark.parametrize("loss", NAMES)
+def test_every_step_has_a_line(loss: str) -> None:
+    """A step that is never written out would never be checked."""
+    from test_gradients import SETTINGS
+
+    explanation = SETTINGS[loss].explain()
+    assert all(step.lines for step in explanation.steps)
+    names = {step.name for step in explanation.steps if step.part == "gradient"}
+    assert names >= {"share", *(f"d_{name}" for name in SETTINGS[loss].grad())}
+
+
+def test_nan_and_infinities_are_words() -> None:
+    case = Case("huber", {"input": [np.nan, np.inf, -np.inf], "target": [0.0, 0.0, 0.0]}, {}, "none")
+    data = json.loads(case.explain().to_json(), parse_constant=pytest.fail)
+    assert data["value"] == ["NaN", "Infinity", "Infinity"]
+    assert data["gradients"]["input"] == ["NaN", 1.0, -1.0]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("rows", [1, 24, 25, 400])
+def test_a_long_sum_is_still_equal(rows: int, reduction: str) -> None:
+    x = np.random.default_rng(2).normal(size=rows)
+    check(Case("huber", {"input": x, "target": np.zeros(rows)}, {}, reduction))
+
+
+def test_many_classes_are_all_in_the_sum() -> None:
+    x = np.random.default_rng(2).normal(size=(3, 300))
+    check(Case("cross-entropy", {"input": x, "target": np.array([0, 299, 5])}))

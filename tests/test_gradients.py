@@ -1,0 +1,153 @@
+"""Gradients against central differences, over the settings of every loss.
+
+Where the slopes to the left and to the right differ there is a kink, and nothing is compared. A tensor
+whose gradient is that of what stands in front of a log_softmax (ctc) is differentiated through it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import Case, cases, log_softmax
+
+import losscli
+from losscli.losses import NAMES, load
+
+STEP = 1e-5
+
+
+def not_differentiated(case: Case) -> bool:
+    """gaussian-nll's floor under var is left out of the derivative, as in PyTorch."""
+    return case.loss == "gaussian-nll" and (case.tensors["var"] <= case.options["eps"] + STEP).any()
+
+
+def through(case: Case, name: str, array: Any) -> Any:
+    """The result, or the sum of the results, as a function of one tensor."""
+    if load(case.loss).tensors[name].tensor.behind == "log_softmax":
+        array = log_softmax(array)
+    return np.sum(case.replace(**{name: array}).compute())
+
+
+def compare(case: Case) -> int:
+    """How many slopes agreed; the rest lies on kinks."""
+    behind = [n for n, p in load(case.loss).tensors.items() if p.tensor.behind]
+    case = case.replace(**{name: log_softmax(case.tensors[name]) for name in behind})
+    value = np.sum(case.compute())
+    compared = 0
+    for name, gradient in case.grad().items():
+        array = case.tensors[name]
+        for place in np.ndindex(array.shape):
+            beside = []
+            for step in (STEP, -STEP):
+                moved = array.copy()
+                moved[place] += step
+                beside.append(through(case, name, moved))
+            right, left = (beside[0] - value) / STEP, (value - beside[1]) / STEP
+            size = max(1.0, abs(right), abs(left))
+            if abs(right - left) > 1e-2 * size:
+                continue
+            compared += 1
+            slope = (beside[0] - beside[1]) / (2 * STEP)
+            assert gradient[place] == pytest.approx(slope, abs=2e-4 * size), (name, place)
+    return compared
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+def test_central_differences(loss: str, data: st.DataObject) -> None:
+    case = data.draw(cases(loss), label="case")
+    assume(not not_differentiated(case) and np.isfinite(case.compute()).all())
+    compare(case)
+
+
+SETTINGS: dict[str, Case] = {
+    "huber": Case("huber", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
+    "gaussian-nll": Case(
+        "gaussian-nll",
+        {"input": np.array([0.3, -1.0]), "target": np.array([0.1, 1.0]), "var": np.array([0.5, 2.0])},
+    ),
+    "cross-entropy": Case(
+        "cross-entropy", {"input": np.array([[0.5, -1.0, 2.0]]), "target": np.array([1])}
+    ),
+    "bce-with-logits": Case(
+        "bce-with-logits", {"input": np.array([0.5, -2.0]), "target": np.array([0.25, 1.0])}
+    ),
+    "triplet-margin": Case(
+        "triplet-margin",
+        {"anchor": np.array([[0.5, 1.0]]), "positive": np.array([[0.0, 2.0]]), "negative": np.array([[1.0, 0.25]])},
+    ),
+    "ctc": Case(
+        "ctc",
+        {
+            "log_probs": np.array([[0.5, 0.25, 1.0], [0.0, 1.0, 0.5], [0.25, 0.0, 0.0]]),
+            "targets": np.array([1, 2]),
+            "input_lengths": np.array(3),
+            "target_lengths": np.array(2),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("loss", NAMES)
+def test_no_kink_no_excuse(loss: str) -> None:
+    """Away from kinks every slope is compared: the search for kinks must not hide a wrong gradient."""
+    assert loss in SETTINGS, (
+        f"add a call of {loss}, away from its kinks and with a loss above 0, to SETTINGS in {__file__}."
+    )
+    case = SETTINGS[loss]
+    assert compare(case) == sum(array.size for array in case.grad().values())
+    assert any(np.any(gradient) for gradient in case.grad().values())
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+def test_grad_output(loss: str, data: st.DataObject) -> None:
+    """The gradient is linear in what comes from above; 1 everywhere is the default."""
+    case = data.draw(cases(loss), label="case")
+    case = Case(loss, case.tensors, case.options, "none")
+    shape = np.shape(case.compute())
+    assume(np.isfinite(case.compute()).all())
+    above = np.resize([1.0, -0.5, 2.0], shape)
+    for name, once in case.grad(grad_output=above).items():
+        assert np.array_equal(case.grad(grad_output=-2 * above)[name], -2 * once)
+        plain = case.grad()[name]
+        assert np.array_equal(case.grad(grad_output=np.ones(shape))[name], plain)
+        rest = case.grad(grad_output=1 - above)[name]
+        size = max(1, np.abs(plain).max(initial=0), np.abs(once).max(initial=0))
+        assert plain == pytest.approx(once + rest, abs=1e-12 * size)
+
+
+@pytest.mark.parametrize(
+    ("loss", "narrow", "shape", "rest"),
+    [
+        ("huber", {"input": (3, 1)}, (3, 2), {"target": (3, 2)}),
+        ("huber", {"input": (3, 1), "target": (2,)}, (3, 2), {}),
+        ("huber", {"input": ()}, (2, 2), {"target": (2, 2)}),
+        ("gaussian-nll", {"target": (2,)}, (3, 2), {"input": (3, 2), "var": (3, 2)}),
+        ("gaussian-nll", {"var": (3, 1)}, (3, 2), {"input": (3, 2), "target": (3, 2)}),
+        ("gaussian-nll", {"var": (1, 2)}, (3, 2), {"input": (3, 2), "target": (3, 2)}),
+        ("triplet-margin", {"anchor": (1, 2)}, (3, 2), {"positive": (3, 2), "negative": (3, 2)}),
+        ("triplet-margin", {"negative": (1, 1)}, (3, 2), {"anchor": (3, 2), "positive": (3, 2)}),
+        ("triplet-margin", {"negative": (2, 1, 2)}, (2, 3, 2), {"anchor": (2, 3, 2), "positive": (2, 3, 2)}),
+    ],
+)
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_broadcast_tensors_get_the_sum(
+    loss: str, narrow: dict[str, Any], shape: Any, rest: dict[str, Any], reduction: str
+) -> None:
+    """The gradient of a tensor that is broadcast is the sum over the copies."""
+    rng = np.random.default_rng(3)
+    small = {name: rng.uniform(0.5, 2, own) for name, own in {**narrow, **rest}.items()}
+    wide = {name: np.broadcast_to(array, shape) for name, array in small.items()}
+    options = {"margin": 5.0} if loss == "triplet-margin" else {}
+    found = losscli.grad(loss, **small, **options, reduction=reduction, wrt=list(small))
+    full = losscli.grad(loss, **wide, **options, reduction=reduction, wrt=list(small))
+    for name, own in narrow.items():
+        missing = len(shape) - len(own)
+        copies = (*range(missing), *(i + missing for i, n in enumerate(own) if n == 1))
+        expected = full[name].sum(copies).reshape(own)
+        assert found[name] == pytest.approx(expected, rel=1e-13), name

@@ -1,0 +1,266 @@
+"""What must hold between results, whatever the numbers are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from strategies import Case, cases, log_softmax
+
+from losscli import compute, grad
+from losscli.losses import NAMES, load
+
+EXACT = 4 * np.finfo(np.float64).eps
+
+
+def vectors(least: int = 1, most: int = 6) -> st.SearchStrategy[Any]:
+    numbers = st.integers(-4000, 4000).map(lambda i: i / 1000)
+    return st.integers(least, most).flatmap(lambda n: arrays(np.float64, n, elements=numbers))
+
+
+def tables(rows: int, columns: int) -> st.SearchStrategy[Any]:
+    numbers = st.integers(-4000, 4000).map(lambda i: i / 1000)
+    return arrays(np.float64, (rows, columns), elements=numbers)
+
+
+def near(actual: Any, expected: Any, terms: Any = 0.0) -> bool:
+    """Equal to a few ulp of the largest number that was added up."""
+    size = max(np.abs(expected).max(initial=0), np.abs(terms).max(initial=0), 1e-300)
+    return bool(np.all(np.abs(np.subtract(actual, expected)) <= 4 * EXACT * size))
+
+
+# ---- every loss
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+def test_reductions_agree(loss: str, data: st.DataObject) -> None:
+    """sum is the sum of none; mean is that of what each term counts for."""
+    case = data.draw(cases(loss), label="case")
+    none = np.asarray(case.compute(reduction="none"))
+    assume(np.isfinite(none).all())
+    assert near(case.compute(reduction="sum"), none.sum(), none)
+    total = case.problem(reduction="mean").total
+    mean = case.compute(reduction="mean")
+    counted = float(total.counted)
+    if not counted:
+        assert not np.isfinite(mean)
+        return
+    divisor = np.ones_like(none)
+    if load(loss).rows.divided:
+        divisor = np.maximum(np.broadcast_to(case.tensors["target_lengths"], none.shape), 1)
+    assert near(mean * counted, (none / divisor).sum(), none)
+    if load(loss).rows.counts is None:
+        assert counted == none.size
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+def test_gradient_of_the_mean_is_a_share_of_that_of_the_sum(loss: str, data: st.DataObject) -> None:
+    case = data.draw(cases(loss), label="case")
+    counted = case.problem(reduction="mean").denominator
+    assume(counted and not load(loss).rows.divided and np.isfinite(case.compute()).all())
+    ofsum, ofmean = case.grad(reduction="sum"), case.grad(reduction="mean")
+    none = case.grad(reduction="none")
+    for name, gradient in ofsum.items():
+        assert np.array_equal(gradient, none[name])
+        assert near(ofmean[name] * counted, gradient, gradient), name
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+def test_order_of_the_rows_does_not_matter(loss: str, data: st.DataObject) -> None:
+    case = data.draw(cases(loss), label="case")
+    rows = case.problem().rows
+    assume(rows and rows[0] > 1)
+    if loss == "ctc":
+        assume(case.tensors["targets"].ndim == 2)
+    order = np.array(data.draw(st.permutations(range(rows[0]))))
+    axes = {name: axis_of_rows(case, name) for name in case.tensors}
+    turned = {
+        name: array if axes[name] is None else np.take(array, order, axes[name])
+        for name, array in case.tensors.items()
+    }
+    other = case.replace(**turned)
+    none = case.compute(reduction="none")
+    assume(np.isfinite(none).all())
+    assert np.array_equal(other.compute(reduction="none"), none[order])
+    if np.isfinite(case.compute(reduction="mean")):
+        assert near(other.compute(reduction="mean"), case.compute(reduction="mean"), none)
+
+
+def axis_of_rows(case: Case, name: str) -> int | None:
+    """The axis along which a tensor has the first axis of the rows."""
+    array, rows = case.tensors[name], case.problem().rows
+    if name == "log_probs":
+        return 1
+    if (load(case.loss).tensors[name].tensor.shape == "(C)") or not array.ndim:
+        return None
+    if case.loss == "gaussian-nll" and name == "var" and array.ndim < len(rows):
+        return 0
+    inner = 1 if case.loss == "triplet-margin" else 0
+    if case.loss not in ("cross-entropy", "ctc") and array.ndim - inner < len(rows):
+        return None
+    return None if array.shape[0] == 1 else 0
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+def test_rows_are_independent(loss: str, data: st.DataObject) -> None:
+    """The largest rows that are asked for are the largest, in order, and explain shows their loss."""
+    case = data.draw(cases(loss), label="case")
+    none = np.asarray(case.compute(reduction="none"))
+    assume(none.ndim and none.size and np.isfinite(none).all())
+    found = case.problem(reduction="none").largest(3)
+    assert [none[row] for row in found] == sorted(none.ravel(), reverse=True)[:3]
+    assert len(set(found)) == len(found)
+
+
+# ---- one by one
+
+
+@given(tables(4, 2), st.sampled_from([0.5, 2.0, 3.0]), st.sampled_from([0.5, 1.0, 1.5]))
+def test_huber_scales(pairs: Any, c: float, delta: float) -> None:
+    x, y = pairs.T
+    scaled = compute("huber", input=c * x, target=c * y, delta=c * delta, reduction="none")
+    plain = compute("huber", input=x, target=y, delta=delta, reduction="none")
+    assert scaled == pytest.approx(c * c * plain, rel=1e-11, abs=1e-14)
+
+
+@given(tables(4, 2))
+def test_huber_of_small_and_of_large_residuals(pairs: Any) -> None:
+    x, y = pairs.T
+    r = x - y
+    assert near(compute("huber", input=x, target=y, delta=100, reduction="none"), r * r / 2)
+    tiny = 1e-6
+    line = compute("huber", input=x, target=y, delta=tiny, reduction="none") / tiny
+    assert line == pytest.approx(np.abs(r), abs=tiny)
+    assert compute("huber", input=y, target=x) == compute("huber", input=x, target=y)
+
+
+@given(tables(4, 2))
+def test_gaussian_nll_of_variance_1_is_half_the_squared_error(pairs: Any) -> None:
+    x, y = pairs.T
+    value = compute("gaussian-nll", input=x, target=y, var=np.ones(4))
+    assert near(value, 0.5 * ((x - y) ** 2).mean(), (x - y) ** 2)
+    full = compute("gaussian-nll", input=x, target=y, var=np.ones(4), full=True)
+    assert full - value == pytest.approx(0.5 * np.log(2 * np.pi), abs=1e-13)
+
+
+@given(tables(3, 4), st.integers(-10, 10))
+def test_cross_entropy_does_not_see_a_shift(x: Any, shift: int) -> None:
+    y = np.array([0, 3, 1])
+    moved = (x * 1024).round() / 1024  # so that the sum is exact
+    plain = compute("cross-entropy", input=moved, target=y)
+    assert compute("cross-entropy", input=moved + shift, target=y) == plain
+    mine = compute("cross-entropy", input=log_softmax(x), target=y)
+    assert mine == pytest.approx(compute("cross-entropy", input=x, target=y), rel=1e-13)
+
+
+@given(tables(3, 4), st.lists(st.integers(0, 3), min_size=3, max_size=3), st.booleans())
+def test_one_hot_targets_are_class_indices(x: Any, labels: list[int], weighted: bool) -> None:
+    more = {"weight": [1.0, 0.5, 0.0, 2.0]} if weighted else {}
+    hot = np.eye(4)[labels]
+    for reduction in ("none", "sum"):
+        index = compute("cross-entropy", input=x, target=labels, reduction=reduction, **more)
+        onehot = compute("cross-entropy", input=x, target=hot, reduction=reduction, **more)
+        assert near(onehot, index)
+        given_hot = grad("cross-entropy", input=x, target=hot, reduction=reduction, **more)["input"]
+        given_index = grad("cross-entropy", input=x, target=labels, reduction=reduction, **more)["input"]
+        assert near(given_hot, given_index)
+
+
+@given(tables(3, 4), st.sampled_from([0.1, 0.5, 1.0]))
+def test_smoothed_indices_are_smoothed_distributions(x: Any, smoothing: float) -> None:
+    labels = [0, 3, 1]
+    q = (1 - smoothing) * np.eye(4)[labels] + smoothing / 4
+    value = compute("cross-entropy", input=x, target=labels, label_smoothing=smoothing)
+    assert value == pytest.approx(compute("cross-entropy", input=x, target=q), rel=1e-14)
+
+
+@given(vectors(2, 5), st.booleans())
+def test_two_classes_are_a_yes_or_no(x: Any, yes: bool) -> None:
+    target = np.full(len(x), int(yes))
+    binary = compute("bce-with-logits", input=x, target=target.astype(float), reduction="none")
+    rows = np.stack([np.zeros_like(x), x], 1)
+    assert near(binary, compute("cross-entropy", input=rows, target=target, reduction="none"))
+    slope = grad("bce-with-logits", input=x, target=target.astype(float))["input"]
+    assert near(slope, grad("cross-entropy", input=rows, target=target)["input"][:, 1])
+
+
+@given(tables(4, 3))
+def test_a_weight_of_0_is_ignore_index(x: Any) -> None:
+    y = np.array([0, 1, 2, 1])
+    weighted = {"input": x, "target": y, "weight": [1.0, 0.0, 1.0]}
+    ignored = {"input": x, "target": y, "ignore_index": 1}
+    for reduction in ("none", "mean", "sum"):
+        one = compute("cross-entropy", **weighted, reduction=reduction)
+        assert np.array_equal(one, compute("cross-entropy", **ignored, reduction=reduction))
+    assert np.array_equal(*(grad("cross-entropy", **a)["input"] for a in (weighted, ignored)))
+    kept = compute("cross-entropy", input=x[[0, 2]], target=y[[0, 2]])
+    assert compute("cross-entropy", **ignored) == pytest.approx(kept, rel=1e-15)
+
+
+@given(tables(3, 2), tables(3, 2))
+def test_weights_of_1_are_no_weights(x: Any, scores: Any) -> None:
+    y = 1 / (1 + np.exp(-scores))
+    plain = compute("bce-with-logits", input=x, target=y, reduction="none")
+    for name in ("weight", "pos_weight"):
+        found = compute("bce-with-logits", input=x, target=y, reduction="none", **{name: [1.0, 1.0]})
+        assert near(found, plain), name
+    labels = [0, 1, 1]
+    weighted = compute("cross-entropy", input=x, target=labels, weight=[1.0, 1.0])
+    assert weighted == compute("cross-entropy", input=x, target=labels)
+    twice = compute("cross-entropy", input=x, target=labels, weight=[2.0, 2.0])
+    assert twice == pytest.approx(weighted, rel=1e-15)
+
+
+@given(vectors(), st.integers(0, 100))
+def test_yes_and_no_change_places(x: Any, percent: int) -> None:
+    y = np.full(len(x), percent / 100)
+    value = compute("bce-with-logits", input=x, target=y, reduction="none")
+    assert near(compute("bce-with-logits", input=-x, target=1 - y, reduction="none"), value, x)
+
+
+@given(tables(3, 4), st.booleans(), st.sampled_from([0.0, 0.2]))
+def test_scores_share_the_gradient(x: Any, distributions: bool, smoothing: float) -> None:
+    """What one class gains the others lose: each row of the gradient sums to 0."""
+    target = np.full((3, 4), 0.25) if distributions else np.array([0, 3, 1])
+    d = grad("cross-entropy", input=x, target=target, label_smoothing=smoothing)["input"]
+    assert d.sum(1) == pytest.approx(0, abs=1e-15)
+    lp = log_softmax(x)[:, None]
+    d = grad("ctc", log_probs=lp, targets=[[1, 2]], input_lengths=[3], target_lengths=[2])
+    assert d["log_probs"].sum(-1) == pytest.approx(0, abs=1e-14)
+
+
+@given(tables(3, 4))
+def test_swap_is_the_smaller_of_two(parts: Any) -> None:
+    a, p, n = parts
+    swapped = compute("triplet-margin", anchor=a, positive=p, negative=n, swap=True, eps=0)
+    plain = compute("triplet-margin", anchor=a, positive=p, negative=n, eps=0)
+    ap, an, pn = (np.sqrt(((u - v) ** 2).sum()) for u, v in ((a, p), (a, n), (p, n)))
+    assert near(plain, max(0, 1 + ap - an), [ap, an, 1])
+    assert near(swapped, max(0, 1 + ap - min(an, pn)), [ap, an, pn, 1])
+    assert swapped >= plain
+
+
+@given(tables(3, 4), st.sampled_from([1.0, 1.5, 2.0, 3.0, np.inf]))
+def test_triplets_are_moved_together(parts: Any, p: float) -> None:
+    """Only differences count, so the three gradients cancel; a common shift changes nothing."""
+    names = ("anchor", "positive", "negative")
+    exact = (parts * 1024).round() / 1024
+    tensors = dict(zip(names, exact, strict=True))
+    d = grad("triplet-margin", **tensors, p=p, margin=9.0)
+    assert near(d["anchor"] + d["positive"] + d["negative"], 0, [1, 1])
+    moved = {name: t + 4 for name, t in tensors.items()}
+    assert compute("triplet-margin", **moved, p=p) == compute("triplet-margin", **tensors, p=p)
+
+
+@given(tables(2, 5))
+def test_equal_embeddings_cost_the_margin(parts: Any) -> None:
+    a, _ = parts
+    assert compute("triplet-margin", anchor=a, positive=a, negative=a, margin=0.75) == 0.75

@@ -26,7 +26,7 @@ from losscli.parameters import Array, Loss
 from losscli.reduction import ExactSum, Total, pairwise
 from losscli.work import Show, Terms, quiet
 
-BLOCK = 1_048_576  # bytes of the largest tensor in a block: the few arrays of a loss fit the cache
+BLOCK = 524_288  # bytes of the largest tensor in a block: the few arrays of a loss fit the cache
 T = TypeVar("T")
 
 # A block's arrays come and go by the thousand. glibc gives freed memory of this size back to the kernel

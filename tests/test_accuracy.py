@@ -50,12 +50,21 @@ def softmax(row: list[float]) -> list[Truth]:
 
 rng = np.random.default_rng(8)
 PAIRS = [(float(x), float(y)) for x, y in rng.normal(0, 2, (60, 2))]
-PAIRS += [(float(x), float(y)) for x, y in rng.normal(0, 1, (20, 2)) * 10.0 ** rng.integers(-150, 150, (20, 1))]
+PAIRS += [
+    (float(x), float(y))
+    for x, y in rng.normal(0, 1, (20, 2)) * 10.0 ** rng.integers(-150, 150, (20, 1))
+]
 LOGITS = [*map(float, rng.normal(0, 5, 60)), 0.0, 700.0, -700.0, 1e4, -1e4, 1e-10, -30.0, 30.0]
 ROWS = [list(map(float, row)) for row in rng.normal(0, 3, (60, 5))]
 ROWS += [[700.0, -700.0], [-700.0, 700.0], [1e4, -1e4, 0.0], [-1e4, -1e4], [700.0, 699.0, 698.5]]
 ROWS += [[1e6, 1e6 + 1e-3], [1e6 + 1e-3, 1e6, 1e6 - 1e-3], [-1e6, -1e6 - 1e-3]]
-CONFIDENT = [[40.0, 0.0, 0.0], [100.0, 0.0], [0.0, 300.0, 1.0], [740.0, 0.0], [37.0, 0.0, -5.0, 2.0]]
+CONFIDENT = [
+    [40.0, 0.0, 0.0],
+    [100.0, 0.0],
+    [0.0, 300.0, 1.0],
+    [740.0, 0.0],
+    [37.0, 0.0, -5.0, 2.0],
+]
 
 
 @pytest.mark.parametrize("delta", [1.0, 0.3, 1e5])
@@ -69,12 +78,16 @@ def test_huber(delta: float) -> None:
 
 @pytest.mark.parametrize("y", [0.0, 1.0, 0.3, 0.75])
 def test_bce_with_logits(y: float) -> None:
-    found = losscli.compute("bce-with-logits", input=LOGITS, target=np.full(len(LOGITS), y), reduction="none")
+    found = losscli.compute(
+        "bce-with-logits", input=LOGITS, target=np.full(len(LOGITS), y), reduction="none"
+    )
     for value, x in zip(found, LOGITS, strict=True):
         assert ulps(value, bce_with_logits(x, y)) <= 4, x
 
 
-@pytest.mark.parametrize(("x", "y"), [(40.0, 1.0), (-40.0, 0.0), (700.0, 1.0), (36.5, 1.0), (-100.0, 0.0)])
+@pytest.mark.parametrize(
+    ("x", "y"), [(40.0, 1.0), (-40.0, 0.0), (700.0, 1.0), (36.5, 1.0), (-100.0, 0.0)]
+)
 def test_bce_with_logits_confident_and_right(x: float, y: float) -> None:
     value = losscli.compute("bce-with-logits", input=x, target=y)
     assert ulps(value, bce_with_logits(x, y)) <= 64
@@ -118,7 +131,9 @@ def test_gaussian_nll(full: bool) -> None:
         assert ulps(value, mpmath.fsum(parts), max(map(abs, parts))) <= 4
 
 
-ROUNDED = pytest.mark.xfail(reason="1 / p is rounded, and a sum of 1e300 to that power loses 4 bits")
+ROUNDED = pytest.mark.xfail(
+    reason="1 / p is rounded, and a sum of 1e300 to that power loses 4 bits"
+)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +197,11 @@ HUGE: dict[str, dict[str, Any]] = {
     "gaussian-nll": {"input": [1e100, 0.0], "target": [-1e100, 0.0], "var": [1e-6, 1e300]},
     "cross-entropy": {"input": [[1e308, -1e308], [-1e308, -1e308]], "target": [0, 1]},
     "bce-with-logits": {"input": [1e308, -1e308], "target": [0.0, 1.0]},
-    "triplet-margin": {"anchor": [[1e200, 1e200]], "positive": [[-1e200, 0.0]], "negative": [[0.0, 0.0]]},
+    "triplet-margin": {
+        "anchor": [[1e200, 1e200]],
+        "positive": [[-1e200, 0.0]],
+        "negative": [[0.0, 0.0]],
+    },
     "ctc": {
         "log_probs": np.full((50, 1, 2), -1e4),
         "targets": [[1]],
@@ -195,7 +214,9 @@ HUGE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("loss", NAMES)
 def test_finite_where_the_truth_is(loss: str) -> None:
     """Nothing overflows on the way to a finite result, in value or gradient."""
-    assert loss in HUGE, f"add a call of {loss} with very large numbers and a finite truth to HUGE here."
+    assert loss in HUGE, (
+        f"add a call of {loss} with very large numbers and a finite truth to HUGE here."
+    )
     given: dict[str, Any] = HUGE[loss]
     values = losscli.compute(loss, **given, reduction="none")
     assert np.isfinite(values).all()
@@ -219,7 +240,9 @@ TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
 
 @pytest.mark.parametrize(("loss", "given", "truth"), TABLE)
 def test_by_hand(loss: str, given: dict[str, Any], truth: Callable[[], Truth]) -> None:
-    assert float(losscli.compute(loss, **given)) == pytest.approx(float(truth()), rel=1e-15, abs=1e-15)
+    assert float(losscli.compute(loss, **given)) == pytest.approx(
+        float(truth()), rel=1e-15, abs=1e-15
+    )
 
 
 def test_every_loss_is_worked_by_hand_once() -> None:

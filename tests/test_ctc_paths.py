@@ -47,7 +47,9 @@ def samples(draw: st.DrawFn) -> tuple[Any, tuple[int, ...], int]:
     frames, classes = draw(st.integers(1, 5)), draw(st.integers(2, 4))
     blank = draw(st.integers(0, classes - 1))
     labels = [c for c in range(classes) if c != blank]
-    scores = draw(st.lists(st.integers(-30, 30), min_size=frames * classes, max_size=frames * classes))
+    scores = draw(
+        st.lists(st.integers(-30, 30), min_size=frames * classes, max_size=frames * classes)
+    )
     sequence = draw(st.lists(st.sampled_from(labels), max_size=min(4, frames)))
     log_probs = log_softmax(np.reshape(scores, (frames, classes)) / 10)
     return log_probs, tuple(sequence), blank

@@ -33,7 +33,9 @@ def every_case() -> Iterator[Any]:
 def arguments(case: dict[str, Any]) -> dict[str, Any]:
     tensors = {n: as_array(data, case["dtype"]) for n, data in case["inputs"].items()}
     infinite = {"Infinity": np.inf, "-Infinity": -np.inf}
-    options = {n: infinite.get(v, v) if isinstance(v, str) else v for n, v in case["parameters"].items()}
+    options = {
+        n: infinite.get(v, v) if isinstance(v, str) else v for n, v in case["parameters"].items()
+    }
     return {**tensors, **options, "reduction": case["reduction"]}
 
 

@@ -68,7 +68,11 @@ SETTINGS: dict[str, Case] = {
     "huber": Case("huber", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
     "gaussian-nll": Case(
         "gaussian-nll",
-        {"input": np.array([0.3, -1.0]), "target": np.array([0.1, 1.0]), "var": np.array([0.5, 2.0])},
+        {
+            "input": np.array([0.3, -1.0]),
+            "target": np.array([0.1, 1.0]),
+            "var": np.array([0.5, 2.0]),
+        },
     ),
     "cross-entropy": Case(
         "cross-entropy", {"input": np.array([[0.5, -1.0, 2.0]]), "target": np.array([1])}
@@ -78,7 +82,11 @@ SETTINGS: dict[str, Case] = {
     ),
     "triplet-margin": Case(
         "triplet-margin",
-        {"anchor": np.array([[0.5, 1.0]]), "positive": np.array([[0.0, 2.0]]), "negative": np.array([[1.0, 0.25]])},
+        {
+            "anchor": np.array([[0.5, 1.0]]),
+            "positive": np.array([[0.0, 2.0]]),
+            "negative": np.array([[1.0, 0.25]]),
+        },
     ),
     "ctc": Case(
         "ctc",
@@ -132,7 +140,12 @@ def test_grad_output(loss: str, data: st.DataObject) -> None:
         ("gaussian-nll", {"var": (1, 2)}, (3, 2), {"input": (3, 2), "target": (3, 2)}),
         ("triplet-margin", {"anchor": (1, 2)}, (3, 2), {"positive": (3, 2), "negative": (3, 2)}),
         ("triplet-margin", {"negative": (1, 1)}, (3, 2), {"anchor": (3, 2), "positive": (3, 2)}),
-        ("triplet-margin", {"negative": (2, 1, 2)}, (2, 3, 2), {"anchor": (2, 3, 2), "positive": (2, 3, 2)}),
+        (
+            "triplet-margin",
+            {"negative": (2, 1, 2)},
+            (2, 3, 2),
+            {"anchor": (2, 3, 2), "positive": (2, 3, 2)},
+        ),
     ],
 )
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])

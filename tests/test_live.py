@@ -10,7 +10,6 @@ import contextlib
 import importlib.util
 import os
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -39,9 +38,9 @@ def lost_digits(case: Case) -> bool:
 
 
 def infinite_neighbour(case: Case) -> bool:
-    """The slope of a p-norm with p < 1 in a component of 0 beside an infinite one: 0 or nan."""
-    infinite = any(np.isinf(array).any() for array in case.tensors.values())
-    return case.loss == "triplet-margin" and case.options["p"] < 1 and infinite
+    """The slope of a p-norm with p < 1 in a component of 0 beside inf or NaN: 0 or nan."""
+    finite = all(np.isfinite(array).all() for array in case.tensors.values())
+    return case.loss == "triplet-margin" and case.options.get("p", 2) < 1 and not finite
 
 
 def no_terms(case: Case) -> bool:
@@ -52,7 +51,7 @@ def no_terms(case: Case) -> bool:
 def swap_of_narrow(case: Case) -> bool:
     """A bug of losscli's that has a test of its own, test_swap_of_narrow_tensors."""
     widths = {array.shape[-1:] for array in case.tensors.values()}
-    return case.loss == "triplet-margin" and case.options["swap"] and len(widths) > 1
+    return case.loss == "triplet-margin" and case.options.get("swap", False) and len(widths) > 1
 
 
 def infinite_target(case: Case) -> bool:
@@ -62,7 +61,9 @@ def infinite_target(case: Case) -> bool:
 
 def last_class_blank(case: Case) -> bool:
     """PyTorch's gradient overwrites a cell when blank is the last class."""
-    return case.loss == "ctc" and case.options.get("blank") == case.tensors["log_probs"].shape[-1] - 1
+    return (
+        case.loss == "ctc" and case.options.get("blank") == case.tensors["log_probs"].shape[-1] - 1
+    )
 
 
 def smoothed_without_weight(case: Case) -> bool:
@@ -138,7 +139,9 @@ def compare(case: Case, data: st.DataObject) -> None:
         assert not apart(found[name], gradient, tolerance, floor), name
 
 
-@pytest.mark.xfail(reason="the slope of d(positive, negative) is summed over the anchor's components")
+@pytest.mark.xfail(
+    reason="the slope of d(positive, negative) is summed over the anchor's components"
+)
 def test_swap_of_narrow_tensors() -> None:
     tensors = {"anchor": np.zeros(3), "positive": np.array([0.7]), "negative": np.array([2.0])}
     case = Case("triplet-margin", tensors, {"swap": True})
@@ -148,7 +151,7 @@ def test_swap_of_narrow_tensors() -> None:
 
 
 @pytest.mark.xfail(reason="0/0 in the smoothed sum: PyTorch has nan, losscli inf")
-@pytest.mark.parametrize("target", [[1], [1, 1], [-100]])
+@pytest.mark.parametrize("target", [[1], [1, 1], [1, -100]])
 def test_smoothing_without_weight(target: list[int]) -> None:
     rows = np.zeros((len(target), 2))
     tensors = {"input": rows, "target": np.array(target), "weight": np.array([1.0, 0.0])}

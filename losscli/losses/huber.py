@@ -51,16 +51,15 @@ def huber(
         Huber, "Robust estimation of a location parameter", 1964; torch.nn.HuberLoss.
     """
     r = show("r = input - target", input - target, "residual")
-    a = show("a = abs(r)", np.abs(r), "its size")
-    c = np.minimum(a, delta)  # c (a - c / 2) is both branches at once
+    d = np.clip(r, -delta, delta)
     loss = show(
-        "l = where(a <= delta, 0.5 * r**2, delta * (a - 0.5 * delta))",
-        c * (a - 0.5 * c),
+        "l = where(abs(r) <= delta, 0.5 * r**2, delta * (abs(r) - 0.5 * delta))",
+        (-0.5 * d + r) * d,  # (r - d / 2) d is both branches at once
         "loss of the element",
     )
 
     def gradient(share: Array) -> Gradients:
-        d = show("d = clip(r, -delta, delta)", np.clip(r, -delta, delta), "slope of the loss")
+        show("d = clip(r, -delta, delta)", d, "slope of the loss")
         return {
             "input": lambda: show("d_input = share * d", share * d),
             "target": lambda: show("d_target = -share * d", -share * d),

@@ -63,7 +63,9 @@ def answer(
         if grad_output is not None:
             above = torch.as_tensor(np.asarray(grad_output), dtype=result.dtype)
         gradients = torch.autograd.grad(result, [given[n] for n in names], above)
-    return result.detach().numpy()[()], {n: g.numpy() for n, g in zip(names, gradients, strict=True)}
+    return result.detach().numpy()[()], {
+        n: g.numpy() for n, g in zip(names, gradients, strict=True)
+    }
 
 
 _WITH_GRADIENT: dict[Any, list[str]] = {}  # what was found out once, for speed
@@ -117,7 +119,13 @@ def case(name: str, reduction: str = "mean", dtype: str = "float64", **arguments
         if a.dtype.kind == "f":
             tensors[n] = a.astype(dtype)
     options = {n: a for n, a in arguments.items() if n not in tensors}
-    return {"name": name, "reduction": reduction, "dtype": dtype, "tensors": tensors, "options": options}
+    return {
+        "name": name,
+        "reduction": reduction,
+        "dtype": dtype,
+        "tensors": tensors,
+        "options": options,
+    }
 
 
 def reductions(name: str, *kinds: str, **arguments: Any) -> Iterator[Case]:
@@ -143,8 +151,12 @@ def huber(n: Numbers) -> Iterator[Case]:
     yield from reductions("column against row", input=n(3, 1), target=n(2))
     yield case("target of one number", "none", input=n(2, 2), target=scalar(0.25))
     yield case("input is broadcast", "sum", input=n(3), target=n(2, 3))
-    yield from reductions("|r| = delta and r = 0", input=[1.0, -1.0, 0.0, 3.0], target=[0.0, 0.0, 0.0, 2.0])
-    yield from reductions("not finite", input=[INF, -INF, NAN, INF, 1.0], target=[0.0, 0.0, 0.0, INF, NAN])
+    yield from reductions(
+        "|r| = delta and r = 0", input=[1.0, -1.0, 0.0, 3.0], target=[0.0, 0.0, 0.0, 2.0]
+    )
+    yield from reductions(
+        "not finite", input=[INF, -INF, NAN, INF, 1.0], target=[0.0, 0.0, 0.0, INF, NAN]
+    )
     yield case("far away", "none", input=[1e200, -1e308, 1e-200], target=[0.0, 0.0, 0.0])
 
 
@@ -155,45 +167,82 @@ def gaussian_nll(n: Numbers) -> Iterator[Case]:
     yield from reductions("float32", input=x, target=y, var=v, full=True, dtype="float32")
     yield case("eps 1: a floor", "none", input=x, target=y, var=v, eps=1.0)
     yield from reductions("one variance a row", input=x, target=y, var=n.above_zero(2))
-    yield case("one variance a row, N = D", "none", input=n(2, 2), target=n(2, 2), var=n.above_zero(2))
+    yield case(
+        "one variance a row, N = D", "none", input=n(2, 2), target=n(2, 2), var=n.above_zero(2)
+    )
     yield case("var (N, 1)", "sum", input=x, target=y, var=n.above_zero(2, 1))
     yield case("var (1, D)", "mean", input=x, target=y, var=n.above_zero(1, 3))
     yield case("0-d", input=scalar(1.5), target=scalar(0.5), var=scalar(0.8))
     yield case("1-d with one variance", "none", input=n(3), target=n(3), var=n.above_zero(1))
     yield case("three axes", "none", input=n(2, 2, 2), target=n(2, 2, 2), var=n.above_zero(2, 2))
-    yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)), var=np.zeros((0, 3)))
+    yield from reductions(
+        "empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)), var=np.zeros((0, 3))
+    )
     yield case("target is broadcast", "mean", input=n(2, 3), target=n(3), var=v)
-    yield case("input and var are broadcast", "none", input=n(3), target=n(2, 3), var=n.above_zero(3))
-    yield from reductions("var = 0 and below eps", input=[0.0, 1.0, 1.0], target=[0.0, 0.0, 0.5], var=[0.0, 1e-9, 1e-6])
-    yield from reductions("not finite", input=[INF, NAN, 1.0, 1.0, INF], target=[0.0, 0.0, 0.0, 0.0, INF], var=[1.0, 1.0, INF, NAN, 1.0])
+    yield case(
+        "input and var are broadcast", "none", input=n(3), target=n(2, 3), var=n.above_zero(3)
+    )
+    yield from reductions(
+        "var = 0 and below eps",
+        input=[0.0, 1.0, 1.0],
+        target=[0.0, 0.0, 0.5],
+        var=[0.0, 1e-9, 1e-6],
+    )
+    yield from reductions(
+        "not finite",
+        input=[INF, NAN, 1.0, 1.0, INF],
+        target=[0.0, 0.0, 0.0, 0.0, INF],
+        var=[1.0, 1.0, INF, NAN, 1.0],
+    )
 
 
 def cross_entropy(n: Numbers) -> Iterator[Case]:
     x, y, w = n(3, 4), n.indices(3, below=4), [0.5, 2.0, 1.0, 0.3]
     q = n.distributions(3, 4)
     yield from reductions("plain", input=x, target=y)
-    yield from reductions("float32", input=x, target=y, weight=w, label_smoothing=0.1, dtype="float32")
+    yield from reductions(
+        "float32", input=x, target=y, weight=w, label_smoothing=0.1, dtype="float32"
+    )
     yield from reductions("float32, probabilities", input=x, target=q, dtype="float32")
     yield from reductions("weight", input=x, target=y, weight=w)
     yield from reductions("a weight of 0", input=n(3, 2), target=[0, 1, 0], weight=[0.0, 2.0])
     yield from reductions("weights of 0 only", input=n(2, 2), target=[0, 0], weight=[0.0, 2.0])
     yield from reductions("ignored", input=x, target=[1, -100, 3])
-    yield from reductions("ignore_index 1 with weight", input=x, target=[1, 1, 2], ignore_index=1, weight=w)
-    yield from reductions("ignore_index -1, smoothed", input=x, target=[0, -1, 2], ignore_index=-1, label_smoothing=0.2)
+    yield from reductions(
+        "ignore_index 1 with weight", input=x, target=[1, 1, 2], ignore_index=1, weight=w
+    )
+    yield from reductions(
+        "ignore_index -1, smoothed",
+        input=x,
+        target=[0, -1, 2],
+        ignore_index=-1,
+        label_smoothing=0.2,
+    )
     yield from reductions("all ignored", input=n(2, 3), target=[-100, -100])
     yield from reductions("smoothed", input=x, target=y, label_smoothing=0.1)
     yield from reductions("smoothed with weight", input=x, target=y, label_smoothing=0.1, weight=w)
     yield case("smoothed to the full", "none", input=x, target=y, label_smoothing=1.0)
     yield from reductions("probabilities", input=x, target=q)
     yield from reductions("probabilities with weight", input=x, target=q, weight=w)
-    yield from reductions("probabilities, smoothed with weight", input=x, target=q, weight=w, label_smoothing=0.3)
+    yield from reductions(
+        "probabilities, smoothed with weight", input=x, target=q, weight=w, label_smoothing=0.3
+    )
     yield case("probabilities that do not add up", "none", input=x, target=n(3, 4))
     yield from reductions("unbatched", input=n(4), target=np.array(2))
     yield case("unbatched, ignored", input=n(3), target=np.array(-100))
-    yield case("unbatched, probabilities", input=n(3), target=[0.2, 0.5, 0.3], weight=[1.0, 2.0, 3.0])
-    yield from reductions("(N, C, d1)", input=n(2, 3, 2), target=n.indices(2, 2, below=3), weight=[1.0, 2.0, 0.5])
+    yield case(
+        "unbatched, probabilities", input=n(3), target=[0.2, 0.5, 0.3], weight=[1.0, 2.0, 3.0]
+    )
+    yield from reductions(
+        "(N, C, d1)", input=n(2, 3, 2), target=n.indices(2, 2, below=3), weight=[1.0, 2.0, 0.5]
+    )
     yield case("(N, C, d1) with ignored", "none", input=n(2, 3, 2), target=[[0, -100], [2, 1]])
-    yield from reductions("(N, C, d1), probabilities", input=n(2, 3, 2), target=n.distributions(2, 3, 2), weight=[1.0, 2.0, 0.5])
+    yield from reductions(
+        "(N, C, d1), probabilities",
+        input=n(2, 3, 2),
+        target=n.distributions(2, 3, 2),
+        weight=[1.0, 2.0, 0.5],
+    )
     yield case("(N, C, d1, d2)", input=n(1, 2, 2, 2), target=n.indices(1, 2, 2, below=2))
     yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros(0, int))
     yield case("one class", "none", input=n(2, 1), target=[0, 0])
@@ -202,9 +251,24 @@ def cross_entropy(n: Numbers) -> Iterator[Case]:
     yield from reductions("-inf logits, not the target's", input=masked, target=[1, 0])
     yield case("-inf logit of the target", "none", input=masked, target=[0, 1])
     yield case("-inf logits, smoothed", "none", input=masked, target=[1, 0], label_smoothing=0.1)
-    yield case("-inf logits, probabilities", "none", input=masked, target=[[0.0, 0.5, 0.5], [1.0, 0.0, 0.0]])
-    yield case("all -inf, +inf and NaN", "none", input=[[-INF, -INF], [INF, 0.0], [NAN, 0.0], [INF, INF]], target=[0, 0, 1, 1])
-    yield case("not finite but ignored", "mean", input=[[NAN, 0.0], [INF, 1.0], [0.5, 1.0]], target=[-100, -100, 1])
+    yield case(
+        "-inf logits, probabilities",
+        "none",
+        input=masked,
+        target=[[0.0, 0.5, 0.5], [1.0, 0.0, 0.0]],
+    )
+    yield case(
+        "all -inf, +inf and NaN",
+        "none",
+        input=[[-INF, -INF], [INF, 0.0], [NAN, 0.0], [INF, INF]],
+        target=[0, 0, 1, 1],
+    )
+    yield case(
+        "not finite but ignored",
+        "mean",
+        input=[[NAN, 0.0], [INF, 1.0], [0.5, 1.0]],
+        target=[-100, -100, 1],
+    )
 
 
 def bce_with_logits(n: Numbers) -> Iterator[Case]:
@@ -217,14 +281,30 @@ def bce_with_logits(n: Numbers) -> Iterator[Case]:
     yield from reductions("pos_weight (C)", input=x, target=y, pos_weight=[0.5, 1.0, 3.0])
     yield case("pos_weight (N, 1)", "none", input=x, target=y, pos_weight=[[0.5], [3.0]])
     yield case("pos_weight of one number", "sum", input=x, target=y, pos_weight=scalar(2.5))
-    yield case("pos_weight (N) beside (N, N): columns", "none", input=n(2, 2), target=n.fractions(2, 2), pos_weight=[1.0, 10.0])
-    yield from reductions("weight and pos_weight", input=x, target=y, weight=[1.0, 2.0, 0.5], pos_weight=[3.0, 0.0, 0.7])
+    yield case(
+        "pos_weight (N) beside (N, N): columns",
+        "none",
+        input=n(2, 2),
+        target=n.fractions(2, 2),
+        pos_weight=[1.0, 10.0],
+    )
+    yield from reductions(
+        "weight and pos_weight",
+        input=x,
+        target=y,
+        weight=[1.0, 2.0, 0.5],
+        pos_weight=[3.0, 0.0, 0.7],
+    )
     yield case("0-d", input=scalar(-1.25), target=scalar(0.75))
     yield from reductions("empty", input=np.zeros((2, 0)), target=np.zeros((2, 0)))
     yield case("x = 0", "none", input=[0.0, 0.0, -0.0], target=[0.0, 1.0, 0.3])
     yield case("targets outside of [0, 1]", "none", input=[0.5, -0.5, 2.0], target=[2.0, -1.0, 1.5])
-    yield case("far, and wrong", "none", input=[700.0, -700.0, 1e4, -1e4], target=[0.0, 1.0, 0.25, 0.75])
-    yield from reductions("not finite", input=[INF, -INF, NAN, 1.0, INF, -INF], target=[0.0, 1.0, 0.5, NAN, 1.0, 0.0])
+    yield case(
+        "far, and wrong", "none", input=[700.0, -700.0, 1e4, -1e4], target=[0.0, 1.0, 0.25, 0.75]
+    )
+    yield from reductions(
+        "not finite", input=[INF, -INF, NAN, 1.0, INF, -INF], target=[0.0, 1.0, 0.5, NAN, 1.0, 0.0]
+    )
 
 
 def triplet_margin(n: Numbers) -> Iterator[Case]:
@@ -237,19 +317,60 @@ def triplet_margin(n: Numbers) -> Iterator[Case]:
     yield case("p = inf with swap", "none", **three, p=INF, margin=3.0, swap=True)
     yield case("eps 0.25", "none", **three, eps=0.25, margin=3.0)
     yield case("one triple", anchor=n(3), positive=n(3), negative=n(3), margin=3.0)
-    yield case("three axes", "none", anchor=n(2, 2, 2), positive=n(2, 2, 2), negative=n(2, 2, 2), margin=3.0)
-    yield from reductions("empty", anchor=np.zeros((0, 2)), positive=np.zeros((0, 2)), negative=np.zeros((0, 2)))
-    yield case("one anchor for all", "sum", anchor=n(1, 2), positive=n(3, 2), negative=n(3, 2), margin=4.0)
-    yield case("one negative and one component", "none", anchor=n(3, 2), positive=n(3, 1), negative=n(1, 2), margin=4.0)
-    yield case("hinge exactly 0", "none", anchor=[[0.0], [0.0]], positive=[[1.0], [1.0]], negative=[[2.0], [2.5]], eps=0.0)
+    yield case(
+        "three axes",
+        "none",
+        anchor=n(2, 2, 2),
+        positive=n(2, 2, 2),
+        negative=n(2, 2, 2),
+        margin=3.0,
+    )
+    yield from reductions(
+        "empty", anchor=np.zeros((0, 2)), positive=np.zeros((0, 2)), negative=np.zeros((0, 2))
+    )
+    yield case(
+        "one anchor for all", "sum", anchor=n(1, 2), positive=n(3, 2), negative=n(3, 2), margin=4.0
+    )
+    yield case(
+        "one negative and one component",
+        "none",
+        anchor=n(3, 2),
+        positive=n(3, 1),
+        negative=n(1, 2),
+        margin=4.0,
+    )
+    yield case(
+        "hinge exactly 0",
+        "none",
+        anchor=[[0.0], [0.0]],
+        positive=[[1.0], [1.0]],
+        negative=[[2.0], [2.5]],
+        eps=0.0,
+    )
     tied = {"anchor": [[0.0]], "positive": [[2.0]], "negative": [[1.0]]}
     yield case("swap, both distances equal", "none", **tied, eps=0.0, swap=True)
-    yield case("swap, positive and negative equal", "none", anchor=[[0.0, 1.0]], positive=[[2.0, 1.0]], negative=[[2.0, 1.0]], eps=0.0, swap=True)
+    yield case(
+        "swap, positive and negative equal",
+        "none",
+        anchor=[[0.0, 1.0]],
+        positive=[[2.0, 1.0]],
+        negative=[[2.0, 1.0]],
+        eps=0.0,
+        swap=True,
+    )
     same = {"anchor": [[1.0, 2.0]], "positive": [[1.0, 2.0]], "negative": [[1.0, 2.0]]}
     for p in (2.0, 1.0, 3.0, 1.5, INF):
         yield case(f"all equal, p = {p}", "none", **same, p=p)
         yield case(f"all equal without eps, p = {p}", "none", **same, p=p, eps=0.0)
-    yield case("p = inf, components tied", "none", anchor=[[1.0, -1.0, 0.5]], positive=[[0.0, 0.0, 0.0]], negative=[[2.0, -2.0, 1.5]], p=INF, eps=0.0)
+    yield case(
+        "p = inf, components tied",
+        "none",
+        anchor=[[1.0, -1.0, 0.5]],
+        positive=[[0.0, 0.0, 0.0]],
+        negative=[[2.0, -2.0, 1.5]],
+        p=INF,
+        eps=0.0,
+    )
     yield from reductions(
         "not finite",
         anchor=[[INF, 0.0], [NAN, 0.0], [0.0, 0.0], [0.0, 0.0]],
@@ -264,24 +385,67 @@ def ctc(n: Numbers) -> Iterator[Case]:
         return np.round(x - np.log(np.exp(x).sum(-1, keepdims=True)), 4)
 
     lp = scores(5, 2, 4)
-    padded = {"log_probs": lp, "targets": [[1, 2, 3], [3, 1, 0]], "input_lengths": [5, 4], "target_lengths": [3, 2]}
+    padded = {
+        "log_probs": lp,
+        "targets": [[1, 2, 3], [3, 1, 0]],
+        "input_lengths": [5, 4],
+        "target_lengths": [3, 2],
+    }
     yield from reductions("padded", **padded)
     yield from reductions("float32", **padded, dtype="float32")
     yield from reductions("one after the other", **{**padded, "targets": [1, 2, 3, 3, 1]})
-    yield from reductions("one sample", log_probs=lp[:, 0], targets=[1, 2], input_lengths=np.array(5), target_lengths=np.array(2))
+    yield from reductions(
+        "one sample",
+        log_probs=lp[:, 0],
+        targets=[1, 2],
+        input_lengths=np.array(5),
+        target_lengths=np.array(2),
+    )
     yield from reductions("repeated labels", **{**padded, "targets": [[1, 1, 2], [2, 2, 1]]})
-    yield from reductions("blank is the last class", **{**padded, "targets": [[1, 2, 0], [0, 0, 1]]}, blank=3)
-    yield case("blank in the middle", "none", **{**padded, "targets": [[1, 3, 0], [0, 3, 1]]}, blank=2)
-    yield from reductions("no labels", **{**padded, "targets": [[1, 2, 3], [0, 0, 0]], "target_lengths": [3, 0]})
-    yield case("no labels at all", "none", log_probs=lp, targets=np.zeros((2, 0), int), input_lengths=[5, 3], target_lengths=[0, 0])
-    tight = {"log_probs": lp, "targets": [[1, 1, 2], [1, 2, 3]], "input_lengths": [4, 3], "target_lengths": [3, 3]}
+    yield from reductions(
+        "blank is the last class", **{**padded, "targets": [[1, 2, 0], [0, 0, 1]]}, blank=3
+    )
+    yield case(
+        "blank in the middle", "none", **{**padded, "targets": [[1, 3, 0], [0, 3, 1]]}, blank=2
+    )
+    yield from reductions(
+        "no labels", **{**padded, "targets": [[1, 2, 3], [0, 0, 0]], "target_lengths": [3, 0]}
+    )
+    yield case(
+        "no labels at all",
+        "none",
+        log_probs=lp,
+        targets=np.zeros((2, 0), int),
+        input_lengths=[5, 3],
+        target_lengths=[0, 0],
+    )
+    tight = {
+        "log_probs": lp,
+        "targets": [[1, 1, 2], [1, 2, 3]],
+        "input_lengths": [4, 3],
+        "target_lengths": [3, 3],
+    }
     yield from reductions("as short as can be", **tight)
     impossible = {**tight, "input_lengths": [3, 3]}
     yield from reductions("impossible", **impossible)
     yield from reductions("impossible, zero_infinity", **impossible, zero_infinity=True)
     yield case("plain, zero_infinity", "mean", **padded, zero_infinity=True)
-    yield case("one frame", "none", log_probs=scores(1, 1, 3), targets=[[2]], input_lengths=[1], target_lengths=[1])
-    yield case("raw scores", "none", log_probs=n(4, 1, 3), targets=[[1, 2]], input_lengths=[4], target_lengths=[2])
+    yield case(
+        "one frame",
+        "none",
+        log_probs=scores(1, 1, 3),
+        targets=[[2]],
+        input_lengths=[1],
+        target_lengths=[1],
+    )
+    yield case(
+        "raw scores",
+        "none",
+        log_probs=n(4, 1, 3),
+        targets=[[1, 2]],
+        input_lengths=[4],
+        target_lengths=[2],
+    )
     off = lp.copy()
     off[1, :, 1] = -INF
     yield from reductions("-inf in a frame", **{**padded, "log_probs": off})
@@ -357,7 +521,9 @@ def _plain(value: Any) -> Any:
     number = float(array)
     if array.dtype == np.float32 and math.isfinite(number):
         number = float(str(np.float32(number)))  # in the digits that float32 needs
-    return number if math.isfinite(number) else {INF: "Infinity", -INF: "-Infinity"}.get(number, "NaN")
+    return (
+        number if math.isfinite(number) else {INF: "Infinity", -INF: "-Infinity"}.get(number, "NaN")
+    )
 
 
 if __name__ == "__main__":

@@ -351,8 +351,9 @@ def _points(step: Step, rows: int) -> Iterator[dict[str, int]]:
     sizes = [step.quantity.size(axis) for axis in inner]
     room = max(1, CELLS // max(1, rows))
     cells: Any = step.more.get("cells")
-    for k in range(rows) if ROW in axes else [None]:
-        picked = _picked(step, k) if k is not None else set()
+    every: Sequence[int | None] = range(rows) if ROW in axes else [None]
+    picked = {i for k in every if k is not None for i in _picked(step, k)}
+    for k in every:
         indices = [_some(size, room, len(sizes), picked) for size in sizes]
         for where in _product(indices):
             if cells is not None and not cells[(k, *where)]:

@@ -200,7 +200,7 @@ def _of_labels(
     )
     if weighted:
         text = "1" if weight is None else "pick(weight, target)"
-        show(f"w = {unless_ignored(text)}", counts, "weight of the row")
+        show(f"w = {unless_ignored(text)}", counts, "weight of the row", picks="target")
     loss = show(f"l = {'-w * logp' if weighted else '-logp'}", -counts * logp, "loss of the row")
 
     def gradient(share: Array) -> Gradients:

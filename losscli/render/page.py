@@ -162,7 +162,7 @@ class _Page:
     def _result(self) -> Iterator[PageLine]:
         value = self.explanation.value
         if np.ndim(value):
-            yield [("L", "title"), (f"  {np.size(value)} values, not reduced", "note")]
+            yield [("L", "title"), (f"  not reduced, {np.size(value)} in all", "note")]
             return
         shown = short(float(value), self.digits, self.eps)
         exact = float(shown) == float(value) or shown != shown
@@ -194,7 +194,7 @@ class _Page:
         result = short(line.value, digits, self.eps)
         text, sign = readable(tree), relation(tree, result)
         if text == text_of(result):
-            text = ""
+            text = _picked(step, line)
         conditions = [readable(rounded(c, digits, self.eps)) for c in line.arithmetic.conditions]
         if len(conditions) > 2:
             conditions = []
@@ -338,6 +338,16 @@ def _fitting(widths: list[int], room: int, wanted: set[int]) -> list[int]:
         elif j not in wanted:
             break
     return sorted(kept)
+
+
+def _picked(step: Worked, line: Line) -> str:
+    """`weight[2]`, for a number that is taken as it is from among others."""
+    match step.formula.tree:
+        case ast.Call(func=ast.Name(id="pick"), args=[ast.Name(id=taken), _]) if (
+            line.pick is not None
+        ):
+            return f"{taken}[{line.pick}]"
+    return ""
 
 
 def _telling(step: Worked, lines: Sequence[Line]) -> Line:

@@ -1,0 +1,104 @@
+"""Whole pages as they are rendered, kept beside this file in `rendered/`.
+
+`python tests/test_rendered.py` writes them anew; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import losscli
+from losscli.cli import run
+from losscli.explanation import Explanation
+from losscli.losses import NAMES
+from losscli.render import terminal
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PAGES = HERE / "rendered"
+EXAMPLE: dict[str, Any] = {
+    "input": [[1.0, 2.0, 3.0], [1.0, 2.0, 0.0]],
+    "target": [2, 0],
+    "weight": [1.0, 2.0, 3.0],
+}
+
+
+def page_of_sample(name: str, folder: Path) -> str:
+    """`losscli explain` on the sample of a loss."""
+    out = folder / f"{name}.txt"
+    code = run(["explain", name, str(ROOT / "samples" / f"{name}.yaml"), "--output", str(out)])
+    assert code == 0
+    return out.read_text("utf-8").replace(f"{ROOT}/", "")
+
+
+def pages(folder: Path) -> dict[str, str]:
+    """Every page that is kept, by the name of its file."""
+    found = {f"{name}.txt": page_of_sample(name, folder) for name in NAMES}
+    example = losscli.explain("cross-entropy", **EXAMPLE)
+    found["narrow.txt"] = example.to_text(width=60)
+    found["digits-8.txt"] = example.to_text(digits=8)
+    found["colour.ansi"] = terminal.render(example, color=True, width=80)
+    found["none.txt"] = losscli.explain(
+        "huber", input=[1.0], target=[0.0], reduction="none"
+    ).to_text()
+    found["empty.txt"] = losscli.explain("huber", input=[], target=[]).to_text()
+    found["not-finite.txt"] = losscli.explain(
+        "cross-entropy", input=[[float("inf"), 0.0]], target=[0]
+    ).to_text()
+    found["many.txt"] = losscli.explain(
+        "cross-entropy",
+        input=[[(i * j) % 17 / 4 for j in range(40)] for i in range(100)],
+        target=[(7 * i) % 40 for i in range(100)],
+        top=2,
+    ).to_text()
+    return found
+
+
+def test_the_pages_are_those_that_are_kept(tmp_path: Path) -> None:
+    now = pages(tmp_path)
+    kept = {path.name for path in PAGES.iterdir()}
+    assert kept == set(now), "python tests/test_rendered.py writes the pages anew"
+    for name, text in now.items():
+        assert text == (PAGES / name).read_text("utf-8"), name
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
+def test_no_line_is_wider_than_the_page(width: int) -> None:
+    explanation = losscli.explain("cross-entropy", **EXAMPLE)
+    for line in explanation.to_text(width=width).splitlines():
+        assert len(line) <= width
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    explanation = losscli.explain("cross-entropy", **EXAMPLE)
+    coloured = terminal.render(explanation, color=True, width=90)
+    assert "\x1b[" in coloured
+    plain = terminal.render(explanation, color=False, width=90)
+    assert "\x1b[" not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain == explanation.to_text(width=90)
+
+
+def test_an_explanation_shows_itself() -> None:
+    from rich.console import Console
+
+    explanation = losscli.explain("huber", input=[1.0], target=[0.0])
+    assert isinstance(explanation, Explanation)
+    console = Console(width=72, color_system=None)
+    with console.capture() as captured:
+        console.print(explanation)
+    assert captured.get().strip() == explanation.to_text(width=72).strip()
+    assert str(explanation) == explanation.to_text()
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    PAGES.mkdir(exist_ok=True)
+    for old in PAGES.iterdir():
+        old.unlink()
+    for page, content in pages(Path(tempfile.mkdtemp())).items():
+        (PAGES / page).write_text(content, "utf-8")

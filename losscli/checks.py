@@ -22,16 +22,19 @@ def number_text(value: Any) -> str:
 def within(loss: Loss, name: str, block: Array) -> None:
     """RangeError unless every number of the tensor lies in the range that its signature gives.
 
-    NaN passes, as it does in PyTorch: it shows in the result.
+    NaN passes where it does in PyTorch: it shows in the result.
     """
     tensor = loss.tensors[name].tensor
     low, high = tensor.at_least, tensor.at_most
     if not block.size or (low == -np.inf and high == np.inf):
         return
     least, most = np.fmin.reduce(block, axis=None), np.fmax.reduce(block, axis=None)
-    if least >= low and most <= high or np.isnan(least):
+    lost = not tensor.nan and bool(np.isnan(np.minimum.reduce(block, axis=None)))
+    if (least >= low and most <= high or np.isnan(least)) and not lost:
         return
     outside = (block < low) | (block > high)
+    if lost:
+        outside |= np.isnan(block)
     if not outside.any():
         return
     position = _first(outside)

@@ -146,7 +146,8 @@ class Problem:
 
         for index, left in self._each_block(work, with_index=True):
             for name, piece in left.items():
-                _add_broadcast(seen[name], piece, len(self.laid[name].letters), index)
+                with np.errstate(all="ignore"):  # inf and -inf may meet here
+                    _add_broadcast(seen[name], piece, len(self.laid[name].letters), index)
         for name, array in out.items():
             if not np.isfinite(array).all():
                 self.warnings.append(autopsy.of_gradient(self, name, array))
@@ -423,10 +424,11 @@ def cut(shape: tuple[int, ...], rows: int) -> Iterator[Any]:
         tail *= shape[axis]
         axis -= 1
     step = max(1, rows // tail)
+    rest = (slice(None),) * (len(shape) - axis - 1)
     for lead in np.ndindex(*shape[:axis]):
         whole = tuple(slice(i, i + 1) for i in lead)
         for start in range(0, shape[axis], step):
-            yield (*whole, slice(start, start + step))
+            yield (*whole, slice(start, start + step), *rest)
 
 
 def default_threads() -> int:

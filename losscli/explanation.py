@@ -266,7 +266,7 @@ def choose_rows(
     if not problem.count:
         return []
     if not problem.rows:
-        return [()]
+        return [_row(problem, row) for row in rows or [()]]
     if top is not None:
         if top < 1:
             raise UsageError(f"{problem.loss.name}: top is {top}; at least 1 is needed.")
@@ -299,6 +299,8 @@ _PYTHON = {
 
 def _row(problem: Problem, row: int | tuple[int, ...]) -> tuple[int, ...]:
     index = (row,) if isinstance(row, int) else tuple(row)
+    if not problem.rows and index == (0,):
+        return ()
     word = problem.loss.rows.row
     if len(index) != len(problem.rows):
         if len(index) == 1 and 0 <= index[0] < problem.count:  # counted through

@@ -3,7 +3,8 @@
 A formula is one Python assignment over names, `l = where(a <= delta, 0.5 * r**2, delta * (a - 0.5 *
 delta))`, read with Python's own parser. It knows these functions:
 
-    exp log log1p expm1 sqrt abs sign        of one number
+    exp log log1p expm1 sqrt abs             of one number
+    sign                                     -1, 0 or 1; 0 for nan, as in PyTorch
     max min                                  of several numbers, or of one quantity over its last axis
     sum                                      over the last axis, or over the one that is named
     where(condition, a, b)                   a branch; conditions may be joined with `and`
@@ -364,15 +365,16 @@ def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.expr])
         case ast.Call(func=ast.Name(id="clip"), args=[x, low, high]):
             return _call("min", _call("max", put(x), put(low)), put(high))
         case ast.Call(func=ast.Name(id="sign"), args=[x]):
-            return number(float(np.sign(evaluate(put(x)))))
+            value = evaluate(put(x))
+            return number(float(value > 0) - float(value < 0))
         case ast.Call(func=ast.Name(id="pick"), args=[ast.Name(id=name), k]):
             index = int(evaluate(put(k)))
             axis = names[name].axes[-1]
             return number(names[name].at({**point, axis: index}))
         case ast.Call(func=ast.Name(id="sum") as func, args=[x, ast.Name(id=axis)]):
-            return ast.Call(func, each(x, axis), [])
+            return _over(func, each(x, axis))
         case ast.Call(func=ast.Name(id=function) as func, args=[x]) if function in REDUCTIONS:
-            return ast.Call(func, each(x, _axes(x, names)[-1]), [])
+            return _over(func, each(x, _axes(x, names)[-1]))
         case ast.Call(func=func, args=args):
             return ast.Call(func, [put(arg) for arg in args], [])
         case ast.Subscript(value=ast.Name(id=name), slice=index):
@@ -384,6 +386,11 @@ def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.expr])
                 return number(table.at({**point, **dict(zip(axes, where, strict=True))}))
             return number(0.0)
     raise ValueError(f"not a formula: {ast.dump(node)}")
+
+
+def _over(function: ast.expr, terms: list[ast.expr]) -> ast.expr:
+    """A sum or a maximum that is written out; of one term it is that term."""
+    return terms[0] if len(terms) == 1 else ast.Call(function, terms, [])
 
 
 def _failing(parts: list[ast.expr]) -> list[ast.expr]:

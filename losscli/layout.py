@@ -81,6 +81,49 @@ def lay_out(loss: Loss, tensors: Mapping[str, Array]) -> tuple[dict[str, Laid], 
     return laid, rows
 
 
+def as_many_axes(loss: str, tensors: Mapping[str, Array], expected: str) -> None:
+    """ShapeError unless all of the tensors have as many axes."""
+    if len({array.ndim for array in tensors.values()}) > 1:
+        laid = {name: Laid(array) for name, array in tensors.items()}
+        raise ShapeError(f"{loss}: {_shapes(laid)}; expected as many axes in each: {expected}.")
+
+
+def classes_last(loss: str, scores: Array) -> Laid:
+    """Scores by class, (N, C, *) or (C), with the class axis last."""
+    if scores.ndim == 0:
+        raise ShapeError(
+            f"{loss}: input is a single number; expected scores by class, (N, C, *) or (C)."
+        )
+    axis = 0 if scores.ndim == 1 else 1
+    if not scores.shape[axis] and scores.shape.count(0) == 1:
+        raise ShapeError(
+            f"{loss}: input has shape {shape_text(scores.shape)}: there are no classes."
+        )
+    return Laid(scores, lambda a: np.moveaxis(a, axis, -1), ("C",))
+
+
+def one_label_a_row(
+    loss: str, scores: Laid, target: Array, weight: Array | None, alternative: str = ""
+) -> dict[str, Laid]:
+    """One class index for each row of scores, and a factor for each class.
+
+    Beside scores of three axes or more PyTorch takes factors of any shape, and beside the only score
+    of a single row an index of shape (1).
+    """
+    rows = scores.rows
+    if target.shape == rows or target.shape == scores.array.shape == (1,):
+        laid = {"target": Laid(target, lambda a: a.reshape(rows))}
+        if weight is not None and scores.array.ndim > 2:
+            laid["weight"] = Laid(weight, lambda a: a.reshape(-1), ("C",), rowless=True)
+        return laid
+    extra = " Drop the last axis of target." if target.shape == (*rows, 1) else ""
+    raise ShapeError(
+        f"{loss}: input has shape {shape_text(scores.array.shape)} and target "
+        f"{shape_text(target.shape)}; expected class indices of shape {shape_text(rows)}"
+        f"{alternative}.{extra}"
+    )
+
+
 def by_letters(loss: Loss, tensors: Mapping[str, Array]) -> dict[str, Laid]:
     """Every tensor laid out by the letters of its shape, or by the loss's own rule where it has one."""
     own = loss.rows.layout
@@ -124,7 +167,7 @@ def _lay(loss: Loss, name: str, array: Array) -> Laid:
                 array,
                 _as_it_is if order == tuple(range(array.ndim)) else _transposed(order),
                 tuple(filled[i] for i in last),
-                rowless=not rows & set(letters) and "*" not in letters and bool(letters),
+                rowless=bool(letters) and not {*rows, "*"} & set(_letters(spec)),
             )
     raise ShapeError(
         f"{loss.name}: {name} has shape {shape_text(array.shape)}; expected {spec}. "

@@ -58,6 +58,7 @@ class Tensor:
     broadcasts: Literal["both", "up", "no"] = "both"
     at_least: float = -math.inf
     at_most: float = math.inf
+    nan: bool = True  # whether NaN passes; it then shows in the result
     hint: str = ""  # what to do about a value outside the range
     behind: Literal["", "log_softmax"] = ""  # the gradient is that of the input of this function
 

@@ -102,12 +102,15 @@ class Recorder:
         """Record `equation` with its value.
 
         `more` may hold `axes`, the axes of the value where the equation does not tell; `constants` that
-        the equation uses; `cells`, which of the value's cells exist; and `picks`, the name of the indices
+        the equation uses, and `given` quantities by row; `cells`, which of the value's cells exist; and `picks`, the name of the indices
         that must not be left out where a long row is shortened.
         """
         formula = parse(equation)
         for name, constant in more.pop("constants", {}).items():
             self.names[name] = Quantity(np.asarray(constant))
+        for name, array in more.pop("given", {}).items():
+            axes = more.get("axes", (ROW,))
+            self.names[name] = Quantity(np.asarray(array), axes)
         assert formula.name not in self.names, f"{formula.name} is shown twice"
         axes = more.pop("axes", None) or formula.axes(self.names)
         quantity = Quantity(self._shaped(value, axes), axes)

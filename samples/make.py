@@ -38,7 +38,13 @@ from sklearn.model_selection import train_test_split
 HERE = Path(__file__).parent
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAITS = {"even": (0, 2, 4, 6, 8), "prime": (2, 3, 5, 7), "loop": (0, 6, 8, 9)}
-INDICES = {"cross-entropy": {"target"}, "ctc": {"targets", "input_lengths", "target_lengths"}}
+INDICES = {
+    "nll": {"target"},
+    "cross-entropy": {"target"},
+    "multi-margin": {"target"},
+    "multi-label-margin": {"target"},
+    "ctc": {"targets", "input_lengths", "target_lengths"},
+}
 
 
 def main() -> None:

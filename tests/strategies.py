@@ -114,6 +114,11 @@ class Draw:
             return self._array(shape, st.sampled_from([0.0, 0.5, 1.0]))
         return self._array(shape, st.integers(0, 100).map(lambda i: i / 100))
 
+    def probabilities(self, shape: Sequence[int]) -> Any:
+        """Numbers from 0 to 1, many of them next to the ends."""
+        near = st.sampled_from([0.0, 1.0, 1e-300, 5e-324, 1e-50, 1e-13, 1e-7, 1 - 1e-16, 1 - 1e-7])
+        return self._array(shape, st.one_of(near, st.integers(0, 100).map(lambda i: i / 100)))
+
     def weights(self, shape: Sequence[int]) -> Any:
         """Factors, some of them 0."""
         return self._array(shape, st.sampled_from([1.0, 0.5, 2.0, 0.0, 0.3]))
@@ -129,6 +134,16 @@ class Draw:
         kept = [1 if self.maybe() else n for n in shape]
         return tuple(kept[self.draw(st.integers(0, len(kept))) :])
 
+    def with_ones(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """A shape of as many axes that broadcasts to `shape`."""
+        narrow = self.narrowed(shape)
+        return (1,) * (len(shape) - len(narrow)) + narrow
+
+    def signs(self, shape: Sequence[int]) -> Any:
+        """1 and -1, the targets of pairs; with numbers that are not ordinary also what is neither."""
+        neither = {"ties": [0.0], "special": [0.0, 0.5, np.nan, np.inf], "extreme": [2.0]}
+        return self._array(shape, st.sampled_from([1.0, -1.0, *neither.get(self.kind, [])]))
+
     def _array(self, shape: Sequence[int], elements: st.SearchStrategy[float]) -> Any:
         found = self.draw(arrays(np.float64, tuple(shape), elements=elements, fill=st.nothing()))
         with np.errstate(all="ignore"):
@@ -138,12 +153,20 @@ class Draw:
 Drawn = tuple[dict[str, Any], dict[str, Any]]
 
 
-def huber(draw: Draw) -> Drawn:
+def mse(draw: Draw) -> Drawn:
     shape = draw.shape()
     tensors = {"input": draw.numbers(shape), "target": draw.numbers(draw.narrowed(shape))}
     if draw.maybe():
         tensors = {"input": tensors["target"], "target": tensors["input"]}
-    return tensors, {"delta": draw.among(1.0, 0.5, 2.5)}
+    return tensors, {}
+
+
+def huber(draw: Draw) -> Drawn:
+    return mse(draw)[0], {"delta": draw.among(1.0, 0.5, 2.5)}
+
+
+def smooth_l1(draw: Draw) -> Drawn:
+    return mse(draw)[0], {"beta": draw.among(1.0, 0.0, 0.5, 2.5)}
 
 
 def gaussian_nll(draw: Draw) -> Drawn:
@@ -156,6 +179,19 @@ def gaussian_nll(draw: Draw) -> Drawn:
         "var": draw.positive(draw.among(*of_var)),
     }
     return tensors, {"full": draw.maybe(), "eps": draw.among(1e-6, 0.5)}
+
+
+def nll(draw: Draw) -> Drawn:
+    classes, rows = draw.size(), draw.shape(2)
+    ignored = draw.among(-100, 1, -1)
+    shape = (*rows[:1], classes, *rows[1:])
+    tensors = {
+        "input": draw.numbers(shape),
+        "target": draw.indices(rows, [*range(classes), ignored]),
+    }
+    if draw.maybe():
+        tensors["weight"] = draw.weights((classes,))
+    return tensors, {"ignore_index": ignored}
 
 
 def cross_entropy(draw: Draw) -> Drawn:
@@ -174,6 +210,16 @@ def cross_entropy(draw: Draw) -> Drawn:
     return tensors, options
 
 
+def bce(draw: Draw) -> Drawn:
+    shape = draw.shape()
+    tensors = {"input": draw.fractions(shape), "target": draw.fractions(shape)}
+    if draw.kind not in ("ordinary", "ties"):
+        tensors["input"] = draw.probabilities(shape)
+    if draw.maybe():
+        tensors["weight"] = draw.weights(draw.narrowed(shape))
+    return tensors, {}
+
+
 def bce_with_logits(draw: Draw) -> Drawn:
     shape = draw.shape()
     tensors = {"input": draw.numbers(shape), "target": draw.fractions(shape)}
@@ -183,16 +229,42 @@ def bce_with_logits(draw: Draw) -> Drawn:
     return tensors, {}
 
 
+def margin_ranking(draw: Draw) -> Drawn:
+    shape = draw.shape()
+    tensors = {
+        "input1": draw.numbers(draw.with_ones(shape)),
+        "input2": draw.numbers(draw.with_ones(shape)),
+        "target": draw.signs(draw.with_ones(shape)),
+    }
+    return tensors, {"margin": draw.among(0.0, 1.0, 0.5, -0.25)}
+
+
+def hinge_embedding(draw: Draw) -> Drawn:
+    shape = draw.shape()
+    tensors = {"input": draw.numbers(shape), "target": draw.signs(draw.narrowed(shape))}
+    if draw.maybe():
+        narrow = draw.narrowed(shape)
+        tensors = {"input": draw.numbers(narrow), "target": draw.signs(shape)}
+    return tensors, {"margin": draw.among(1.0, 0.5, 0.0, -0.5)}
+
+
+def cosine_embedding(draw: Draw) -> Drawn:
+    rows, size = draw.shape(1), draw.size()
+    tensors = {
+        "input1": draw.numbers(draw.with_ones((*rows, size))),
+        "input2": draw.numbers(draw.with_ones((*rows, size))),
+        "target": draw.signs(draw.with_ones(rows)),
+    }
+    if draw.maybe():
+        tensors["input2"] = tensors["input1"] * 2
+    return tensors, {"margin": draw.among(0.0, 0.5, -1.0)}
+
+
 def triplet_margin(draw: Draw) -> Drawn:
     shape = (*draw.shape(2), draw.size())
-    axes = len(shape)
-
-    def like(narrow: tuple[int, ...]) -> tuple[int, ...]:
-        return (1,) * (axes - len(narrow)) + narrow
-
     tensors = {"anchor": draw.numbers(shape)}
     for name in ("positive", "negative"):
-        tensors[name] = draw.numbers(like(draw.narrowed(shape)))
+        tensors[name] = draw.numbers(draw.with_ones(shape))
     if draw.kind == "ties" and draw.maybe():
         tensors["negative"] = tensors["positive"].copy()
     options = {
@@ -232,10 +304,17 @@ def ctc(draw: Draw) -> Drawn:
 
 
 STRATEGIES: dict[str, Callable[[Draw], Drawn]] = {
+    "mse": mse,
     "huber": huber,
+    "smooth-l1": smooth_l1,
     "gaussian-nll": gaussian_nll,
+    "nll": nll,
     "cross-entropy": cross_entropy,
+    "bce": bce,
     "bce-with-logits": bce_with_logits,
+    "margin-ranking": margin_ranking,
+    "hinge-embedding": hinge_embedding,
+    "cosine-embedding": cosine_embedding,
     "triplet-margin": triplet_margin,
     "ctc": ctc,
 }

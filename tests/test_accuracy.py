@@ -34,6 +34,11 @@ def huber(x: float, y: float, delta: float = 1.0) -> Truth:
     return a * a / 2 if a <= delta else delta * (a - mpf(delta) / 2)
 
 
+def smooth_l1(x: float, y: float, beta: float = 1.0) -> Truth:
+    a = abs(mpf(x) - mpf(y))
+    return a * a / (2 * mpf(beta)) if a < beta else a - mpf(beta) / 2
+
+
 def bce_with_logits(x: float, y: float) -> Truth:
     return mpf(y) * softplus(-mpf(x)) + (1 - mpf(y)) * softplus(mpf(x))
 
@@ -76,6 +81,36 @@ def test_huber(delta: float) -> None:
         assert ulps(value, huber(a, b, delta)) <= 4, (a, b)
 
 
+@pytest.mark.parametrize("beta", [1.0, 0.3, 1e5, 0.0])
+def test_smooth_l1(beta: float) -> None:
+    x, y = np.transpose(PAIRS)
+    found = losscli.compute("smooth-l1", input=x, target=y, beta=beta, reduction="none")
+    for value, a, b in zip(found, x, y, strict=True):
+        assert ulps(value, smooth_l1(a, b, beta)) <= 4, (a, b)
+
+
+def test_mse() -> None:
+    x, y = np.transpose(PAIRS)
+    found = losscli.compute("mse", input=x, target=y, reduction="none")
+    for value, a, b in zip(found, x, y, strict=True):
+        assert ulps(value, (mpf(a) - mpf(b)) ** 2) <= 4, (a, b)
+
+
+@pytest.mark.parametrize("y", [0.0, 1.0, 0.3, 0.75])
+def test_bce(y: float) -> None:
+    near = [1e-3, 1e-10, 1e-16, 1e-40]
+    inputs = [*map(float, rng.uniform(0, 1, 60)), 0.5, *near, 1 - 1e-3, 1 - 1e-10, 1 - 2**-53]
+    target = np.full(len(inputs), y)
+    found = losscli.compute("bce", input=inputs, target=target, reduction="none")
+    slopes = losscli.grad("bce", input=inputs, target=target, reduction="none")["input"]
+    for value, slope, x in zip(found, slopes, inputs, strict=True):
+        yes, no = mpf(x), 1 - mpf(x)
+        truth = -mpf(y) * mpmath.log(yes) - (1 - mpf(y)) * mpmath.log1p(-yes)
+        assert ulps(value, truth) <= 4, x
+        if yes * no > mpf("1e-12"):
+            assert ulps(slope, (mpf(x) - mpf(y)) / (yes * no)) <= 4, x
+
+
 @pytest.mark.parametrize("y", [0.0, 1.0, 0.3, 0.75])
 def test_bce_with_logits(y: float) -> None:
     found = losscli.compute(
@@ -104,6 +139,17 @@ def test_cross_entropy(row: list[float]) -> None:
             continue  # confident and right: below
         value = losscli.compute("cross-entropy", input=[row], target=[target])
         assert ulps(value, truth) <= 4, target
+
+
+def test_nll() -> None:
+    """One product; the weight rounds it once."""
+    for row in ROWS:
+        for target in range(len(row)):
+            weights = rng.uniform(0.1, 3, len(row))
+            given: dict[str, Any] = {"input": [row], "target": [target], "reduction": "sum"}
+            assert losscli.compute("nll", **given) == -row[target]
+            value = losscli.compute("nll", **given, weight=weights)
+            assert ulps(value, -mpf(float(weights[target])) * mpf(row[target])) <= 1
 
 
 @pytest.mark.parametrize("row", CONFIDENT, ids=str)
@@ -193,10 +239,21 @@ def ctc(log_probs: Any, labels: list[int]) -> Truth:
 
 
 HUGE: dict[str, dict[str, Any]] = {
+    "mse": {"input": [1e154, -1e153], "target": [-1e153, 1e153]},
     "huber": {"input": [1e200, -1e308], "target": [-1e200, 1e307]},
+    "smooth-l1": {"input": [1e200, -1e308], "target": [-1e200, 1e307], "beta": 1e250},
     "gaussian-nll": {"input": [1e100, 0.0], "target": [-1e100, 0.0], "var": [1e-6, 1e300]},
+    "nll": {"input": [[-1e308, 0.0], [1e308, 1e308]], "target": [0, 1]},
     "cross-entropy": {"input": [[1e308, -1e308], [-1e308, -1e308]], "target": [0, 1]},
+    "bce": {"input": [0.0, 1.0, 5e-324], "target": [1.0, 0.0, 1.0]},
     "bce-with-logits": {"input": [1e308, -1e308], "target": [0.0, 1.0]},
+    "margin-ranking": {"input1": [1e308, 0.0], "input2": [1e307, 1e308], "target": [-1.0, 1.0]},
+    "hinge-embedding": {"input": [1e308, 1e308, -1e308], "target": [1.0, -1.0, -1.0]},
+    "cosine-embedding": {
+        "input1": [[1e200, 1e200], [1e300, 0.0], [1e-170, 0.0]],
+        "input2": [[-1e200, 0.0], [1e300, 1e290], [1e170, 1e3]],
+        "target": [1.0, 1.0, -1.0],
+    },
     "triplet-margin": {
         "anchor": [[1e200, 1e200]],
         "positive": [[-1e200, 0.0]],
@@ -225,17 +282,66 @@ def test_finite_where_the_truth_is(loss: str) -> None:
 
 
 TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
+    ("mse", {"input": [0.5, 5.0], "target": [0.0, 2.0]}, lambda: (mpf("0.25") + 9) / 2),
     ("huber", {"input": [0.1, 5.0], "target": [0.0, 0.0]}, lambda: (mpf("0.005") + mpf("4.5")) / 2),
-    ("cross-entropy", {"input": [[1.0, 2.0, 3.0], [1.0, 2.0, 0.0]], "target": [2, 0]},
-     lambda: (cross_entropy([1, 2, 3], 2) + cross_entropy([1, 2, 0], 0)) / 2),
+    (
+        "smooth-l1",
+        {"input": [0.5, 5.0], "target": [0.0, 2.0], "beta": 2.0},
+        lambda: (mpf("0.25") / 4 + 3 - 1) / 2,
+    ),
+    (
+        "nll",
+        {"input": [[-1.0, -2.0], [-3.0, -0.5]], "target": [1, 0], "weight": [1.0, 2.0]},
+        lambda: (2 * mpf(2) + mpf(3)) / 3,
+    ),
+    (
+        "cross-entropy",
+        {"input": [[1.0, 2.0, 3.0], [1.0, 2.0, 0.0]], "target": [2, 0]},
+        lambda: (cross_entropy([1, 2, 3], 2) + cross_entropy([1, 2, 0], 0)) / 2,
+    ),
+    ("bce", {"input": [0.25, 0.0], "target": [1.0, 1.0]}, lambda: (mpmath.log(4) + 100) / 2),
     ("bce-with-logits", {"input": [0.0, 0.0], "target": [0.0, 1.0]}, lambda: mpmath.log(2)),
-    ("gaussian-nll", {"input": [0.0], "target": [0.0], "var": [0.0]}, lambda: mpmath.log(mpf("1e-6")) / 2),
-    ("gaussian-nll", {"input": [1.0], "target": [0.0], "var": [1.0], "full": True},
-     lambda: (1 + mpmath.log(2 * mpmath.pi)) / 2),
-    ("triplet-margin", {"anchor": [0.0], "positive": [3.0], "negative": [4.0], "eps": 0.0}, lambda: mpf(0)),
-    ("ctc", {"log_probs": np.log(np.full((2, 1, 2), 0.5)), "targets": [[1]], "input_lengths": [2], "target_lengths": [1]},
-     lambda: -mpmath.log(mpf("0.75"))),
-]  # fmt: skip
+    (
+        "gaussian-nll",
+        {"input": [0.0], "target": [0.0], "var": [0.0]},
+        lambda: mpmath.log(mpf("1e-6")) / 2,
+    ),
+    (
+        "gaussian-nll",
+        {"input": [1.0], "target": [0.0], "var": [1.0], "full": True},
+        lambda: (1 + mpmath.log(2 * mpmath.pi)) / 2,
+    ),
+    (
+        "margin-ranking",
+        {"input1": [0.25, 1.0], "input2": [1.0, 0.0], "target": [1.0, 1.0], "margin": 0.5},
+        lambda: (mpf("1.25") + 0) / 2,
+    ),
+    (
+        "hinge-embedding",
+        {"input": [0.25, 1.5, 0.25], "target": [1.0, -1.0, -1.0], "margin": 1.25},
+        lambda: (mpf("0.25") + 0 + 1) / 3,
+    ),
+    (
+        "cosine-embedding",
+        {"input1": [3.0, 4.0], "input2": [4.0, 3.0], "target": -1.0, "margin": 0.5},
+        lambda: mpf("0.46") - mpf("0.96") * (1 - 25 / mpmath.sqrt(mpf("25.000000000001") ** 2)),
+    ),
+    (
+        "triplet-margin",
+        {"anchor": [0.0], "positive": [3.0], "negative": [4.0], "eps": 0.0},
+        lambda: mpf(0),
+    ),
+    (
+        "ctc",
+        {
+            "log_probs": np.log(np.full((2, 1, 2), 0.5)),
+            "targets": [[1]],
+            "input_lengths": [2],
+            "target_lengths": [1],
+        },
+        lambda: -mpmath.log(mpf("0.75")),
+    ),
+]
 
 
 @pytest.mark.parametrize(("loss", "given", "truth"), TABLE)

@@ -56,12 +56,24 @@ def numbers(tree: ast.AST) -> list[float]:
     return [abs(float(v)) for v in found if math.isfinite(v)]
 
 
-def agrees(actual: Any, value: float, tree: ast.AST, eps: float) -> bool:
+def agrees(actual: Any, value: float, tree: ast.AST, eps: float, more: float = 0) -> bool:
     """Whether two numbers agree to a few ulp of the largest number in the arithmetic."""
     actual = float(actual)
     if not (math.isfinite(actual) and math.isfinite(value)):
         return actual == value or (math.isnan(actual) and math.isnan(value))
-    return abs(actual - value) <= FEW * eps * max([abs(value), *numbers(tree)])
+    return abs(actual - value) <= eps * (FEW * max([abs(value), *numbers(tree)]) + more)
+
+
+def lattice_rounding(case: Case, step: str) -> float:
+    """How far, in ulp of 1, CTC's gradient may be from the occupancies that are shown.
+
+    The engine's lattice is in logarithms, the one that is shown in plain probabilities: a logarithm of
+    -100 is known to an ulp of 100, and so its exponential to 100 ulp.
+    """
+    if case.loss != "ctc" or step != "d_log_probs":
+        return 0.0
+    log_probs = case.tensors["log_probs"]
+    return float(len(log_probs) * np.abs(log_probs[np.isfinite(log_probs)]).max(initial=0))
 
 
 def as_float(value: Any) -> float:
@@ -78,14 +90,16 @@ def check(case: Case) -> None:
         for line in step.lines:
             told = f"{step.formula.text} at {line.at}: {line.arithmetic.python} is not {line.value}"
             actual = evaluate(line.arithmetic.tree)
-            assert agrees(actual, line.value, line.arithmetic.tree, eps), told
+            more = lattice_rounding(case, step.name)
+            assert agrees(actual, line.value, line.arithmetic.tree, eps, more), told
     data = json.loads(explanation.to_json(), parse_constant=pytest.fail)
     for step in data["steps"]:
         for line in step["lines"]:
             tree = ast.parse(line["substituted"], mode="eval")
             actual = python_value(line["substituted"])
             told = f"{step['equation']}: {line}, but Python says {actual}"
-            assert agrees(actual, as_float(line["value"]), tree, eps), told
+            more = lattice_rounding(case, step["name"])
+            assert agrees(actual, as_float(line["value"]), tree, eps, more), told
             only_arithmetic(tree)
             if "condition" in line:
                 assert python_value(line["condition"]) is True, told
@@ -149,18 +163,22 @@ def check_gradient_lines(data: dict[str, Any], case: Case) -> None:
             continue
         laid = problem.laid[name]
         seen = laid.view(case.grad()[name])
-        if laid.rowless or laid.rows != problem.rows:
-            continue
+        if laid.rowless or laid.rows != problem.rows or seen.shape[-1:] < widest(case):
+            continue  # a line is one copy's part of the gradient
         for line in step["lines"]:
             if len(line["at"]) == seen.ndim:
                 found = float(seen[tuple(line["at"])])
                 assert agrees(found, as_float(line["value"]), ast.Constant(found), 1e-6)
 
 
+def widest(case: Case) -> tuple[int, ...]:
+    """The longest last axis of a triplet's tensors: a component may be broadcast."""
+    shapes = [array.shape[-1:] for array in case.tensors.values()]
+    return max(shapes) if case.loss == "triplet-margin" else ()
+
+
 def known(case: Case) -> bool:
     """Calls that fail for one of the reasons in KNOWN, each of which has a test below."""
-    if case.loss == "triplet-margin":
-        return len({array.shape[-1:] for array in case.tensors.values()}) > 1
     if case.loss == "cross-entropy":
         return bool((case.tensors["target"] == case.options.get("ignore_index")).any())
     if case.loss == "ctc":
@@ -184,16 +202,19 @@ def test_every_line_is_true(loss: str, kind: str, dtype: str, data: st.DataObjec
     check(case)
 
 
-@pytest.mark.parametrize("loss", NAMES)
-@settings(phases=[Phase.explicit, Phase.generate])
+BROKEN = ("cross-entropy", "bce-with-logits", "triplet-margin", "ctc")  # to be emptied with KNOWN
+FALSE = pytest.mark.xfail(reason="a line of the explanation is not true: see KNOWN")
+
+
+@pytest.mark.parametrize(
+    "loss", [pytest.param(loss, marks=[FALSE] if loss in BROKEN else []) for loss in NAMES]
+)
+@settings(phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False)
 @given(data=st.data())
 def test_every_line_is_true_of_nan_and_infinities(loss: str, data: st.DataObject) -> None:
-    if loss in BROKEN:
-        pytest.xfail("NaN and infinities: see KNOWN")
     check(data.draw(cases(loss, "special"), label="case"))
 
 
-BROKEN = ("cross-entropy", "bce-with-logits", "triplet-margin", "ctc")  # to be emptied with KNOWN
 INF, NAN = np.inf, np.nan
 SAMPLE = {"log_probs": np.log(np.full((3, 1, 4), 0.25)), "targets": np.array([[1, 1]])}
 SHORT = {**SAMPLE, "input_lengths": np.array([1]), "target_lengths": np.array([2])}
@@ -211,9 +232,6 @@ KNOWN = {
     "one class, +inf": of("cross-entropy", input=[[INF]], target=[0]),
     "q of an ignored row": of("cross-entropy", {"ignore_index": 1}, input=[[0.0, 0.0]], target=[1]),
     "-inf + inf": of("bce-with-logits", input=[-INF, 0.0], target=[0.01, 0.0]),
-    "one component against two": of(
-        "triplet-margin", anchor=[[0.5, 0.0]], positive=[[0.0, 0.0]], negative=[[0.0]]
-    ),
     "impossible": of("ctc", **SHORT),
     "impossible, zero_infinity": of("ctc", {"zero_infinity": True}, **SHORT),
     "log_probs of -inf": of(
@@ -228,7 +246,7 @@ KNOWN = {
 }
 
 
-@pytest.mark.xfail(reason="a line of the explanation is not true")
+@FALSE
 @pytest.mark.parametrize("case", KNOWN.values(), ids=KNOWN)
 def test_known(case: Case) -> None:
     check(case)

@@ -67,6 +67,7 @@ def test_gradient_of_the_mean_is_a_share_of_that_of_the_sum(loss: str, data: st.
     if load(loss).rows.divided:  # by something of each row's own: there is no one share
         return
     ofsum, ofmean = case.grad(reduction="sum"), case.grad(reduction="mean")
+    assume(all(np.isfinite(gradient).all() for gradient in ofsum.values()))
     none = case.grad(reduction="none")
     everything = [np.abs(gradient).max(initial=1) for gradient in ofsum.values()]
     for name, gradient in ofsum.items():
@@ -105,8 +106,8 @@ def axis_of_rows(case: Case, name: str) -> int | None:
         return None
     if case.loss == "gaussian-nll" and name == "var" and array.ndim < len(rows):
         return 0
-    inner = 1 if case.loss == "triplet-margin" else 0
-    if case.loss not in ("cross-entropy", "ctc") and array.ndim - inner < len(rows):
+    inner = len(case.problem().laid[name].letters)
+    if case.loss not in ("nll", "cross-entropy", "ctc") and array.ndim - inner < len(rows):
         return None
     return None if array.shape[0] == 1 else 0
 
@@ -145,6 +146,32 @@ def test_huber_of_small_and_of_large_residuals(pairs: Any) -> None:
     assert compute("huber", input=y, target=x) == compute("huber", input=x, target=y)
 
 
+@given(tables(4, 2), st.sampled_from([0.5, 1.0, 0.3, 2.0]))
+def test_smooth_l1_times_beta_is_huber(pairs: Any, beta: float) -> None:
+    x, y = pairs.T
+    smooth = compute("smooth-l1", input=x, target=y, beta=beta, reduction="none")
+    assert near(beta * smooth, compute("huber", input=x, target=y, delta=beta, reduction="none"))
+    slope = grad("smooth-l1", input=x, target=y, beta=beta)["input"]
+    assert near(beta * slope, grad("huber", input=x, target=y, delta=beta)["input"])
+
+
+@given(tables(4, 2))
+def test_smooth_l1_of_small_beta_is_l1(pairs: Any) -> None:
+    x, y = pairs.T
+    l1 = compute("smooth-l1", input=x, target=y, beta=0, reduction="none")
+    assert np.array_equal(l1, np.abs(x - y))
+    assert np.all(l1 - compute("smooth-l1", input=x, target=y, beta=1e-6, reduction="none") <= 1e-6)
+
+
+@given(tables(4, 2))
+def test_huber_of_large_delta_is_half_of_mse(pairs: Any) -> None:
+    x, y = pairs.T
+    mse = compute("mse", input=x, target=y, reduction="none")
+    assert near(mse / 2, compute("huber", input=x, target=y, delta=100, reduction="none"))
+    slope = grad("mse", input=x, target=y)["input"]
+    assert near(slope / 2, grad("huber", input=x, target=y, delta=100)["input"])
+
+
 @given(tables(4, 2))
 def test_gaussian_nll_of_variance_1_is_half_the_squared_error(pairs: Any) -> None:
     x, y = pairs.T
@@ -162,6 +189,20 @@ def test_cross_entropy_does_not_see_a_shift(x: Any, shift: int) -> None:
     assert compute("cross-entropy", input=moved + shift, target=y) == plain
     mine = compute("cross-entropy", input=log_softmax(x), target=y)
     assert mine == pytest.approx(compute("cross-entropy", input=x, target=y), rel=1e-13)
+
+
+@given(tables(3, 4), st.sampled_from(["none", "mean", "sum"]), st.booleans(), st.booleans())
+def test_cross_entropy_is_nll_behind_log_softmax(
+    x: Any, reduction: str, weighted: bool, ignoring: bool
+) -> None:
+    more: dict[str, Any] = {"target": [0, -100 if ignoring else 3, 1], "reduction": reduction}
+    if weighted:
+        more["weight"] = [1.0, 0.5, 0.0, 2.0]
+    chained = compute("nll", input=log_softmax(x), **more)
+    assert near(chained, compute("cross-entropy", input=x, **more), x)
+    through = grad("nll", input=log_softmax(x), **more)["input"]  # then through the log_softmax
+    through = through - np.exp(log_softmax(x)) * through.sum(1, keepdims=True)
+    assert near(through, grad("cross-entropy", input=x, **more)["input"], [1.0])
 
 
 @given(tables(3, 4), st.lists(st.integers(0, 3), min_size=3, max_size=3), st.booleans())
@@ -233,6 +274,16 @@ def test_yes_and_no_change_places(x: Any, percent: int) -> None:
     assert near(compute("bce-with-logits", input=-x, target=1 - y, reduction="none"), value, x)
 
 
+@given(vectors(), st.integers(0, 100), st.sampled_from(["none", "mean", "sum"]))
+def test_bce_with_logits_is_bce_behind_a_sigmoid(x: Any, percent: int, reduction: str) -> None:
+    y, p = np.full(len(x), percent / 100), 1 / (1 + np.exp(-x))
+    scored = compute("bce-with-logits", input=x, target=y, reduction=reduction)
+    assert compute("bce", input=p, target=y, reduction=reduction) == pytest.approx(scored, rel=1e-13)
+    through = grad("bce", input=p, target=y, reduction=reduction)["input"] * p * (1 - p)
+    slope = grad("bce-with-logits", input=x, target=y, reduction=reduction)["input"]
+    assert near(through, slope, [1.0])
+
+
 @given(tables(3, 4), st.booleans(), st.sampled_from([0.0, 0.2]))
 def test_scores_share_the_gradient(x: Any, distributions: bool, smoothing: float) -> None:
     """What one class gains the others lose: each row of the gradient sums to 0."""
@@ -242,6 +293,28 @@ def test_scores_share_the_gradient(x: Any, distributions: bool, smoothing: float
     lp = log_softmax(x)[:, None]
     d = grad("ctc", log_probs=lp, targets=[[1, 2]], input_lengths=[3], target_lengths=[2])
     assert d["log_probs"].sum(-1) == pytest.approx(0, abs=1e-14)
+
+
+@given(tables(4, 2), st.sampled_from([0.0, 0.5, 1.0]))
+def test_a_pair_is_ranked_the_same_from_either_side(pairs: Any, margin: float) -> None:
+    one, two = pairs.T
+    y = np.array([1.0, -1.0, -1.0, 1.0])
+    value = compute("margin-ranking", input1=one, input2=two, target=y, margin=margin)
+    turned = compute("margin-ranking", input1=two, input2=one, target=-y, margin=margin)
+    assert turned == value
+    both = compute("margin-ranking", input1=one, input2=two, target=-y, margin=margin)
+    total = margin + np.maximum(margin, np.abs(one - two))  # one of the two is on, or both
+    assert near(4 * (value + both), total.sum(), total)
+
+
+@given(vectors(), st.sampled_from([0.5, 1.0]))
+def test_both_kinds_of_pairs_are_what_is_neither(x: Any, margin: float) -> None:
+    def value(target: float) -> Any:
+        targets = np.full(len(x), target)
+        return compute("hinge-embedding", input=x, target=targets, margin=margin, reduction="none")
+
+    assert np.array_equal(value(1) + value(-1), value(0))
+    assert np.array_equal(value(1), x)
 
 
 @given(tables(3, 4))

@@ -97,8 +97,9 @@ def test_an_explanation_shows_itself() -> None:
 if __name__ == "__main__":
     import tempfile
 
+    fresh = pages(Path(tempfile.mkdtemp()))
     PAGES.mkdir(exist_ok=True)
     for old in PAGES.iterdir():
         old.unlink()
-    for page, content in pages(Path(tempfile.mkdtemp())).items():
+    for page, content in fresh.items():
         (PAGES / page).write_text(content, "utf-8")

@@ -15,9 +15,9 @@ from losscli.errors import UnknownLoss
 from losscli.parameters import Loss, read_signature, summary_of
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "regression": ("huber", "gaussian-nll"),
-    "classification": ("cross-entropy", "bce-with-logits"),
-    "ranking and embedding": ("triplet-margin",),
+    "regression": ("mse", "huber", "smooth-l1", "gaussian-nll"),
+    "classification": ("nll", "cross-entropy", "bce", "bce-with-logits"),
+    "ranking and embedding": ("margin-ranking", "hinge-embedding", "cosine-embedding", "triplet-margin"),
     "divergence and sequence": ("ctc",),
 }
 NAMES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)

@@ -2,60 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 
 from losscli import checks
-from losscli.errors import KindError, ShapeError, UsageError
-from losscli.layout import Laid, shape_text
-from losscli.numerics import Softmax, pick, put, softmax_parts
+from losscli.errors import KindError, UsageError
+from losscli.layout import Laid, classes_last, one_label_a_row, shape_text
+from losscli.numerics import Softmax, label_weights, pick, put, softmax_parts
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
 
-def classes_last(input: Array, target: Array, weight: Array | None) -> dict[str, Laid]:
+def scores_and_targets(input: Array, target: Array, weight: Array | None) -> dict[str, Laid]:
     """Scores by class in the last axis; the target's shape decides whether it holds indices."""
-    shape, own = input.shape, target.shape
-    if input.ndim == 0:
-        raise ShapeError(
-            "cross-entropy: input is a single number; expected scores by class, (N, C, *) or (C)."
-        )
-    axis = 0 if input.ndim == 1 else 1
-    if not shape[axis] and input.shape.count(0) == 1:
-        raise ShapeError(
-            f"cross-entropy: input has shape {shape_text(shape)}: there are no classes."
-        )
-    positions = shape[:axis] + shape[axis + 1 :]
-
-    def last(a: Array) -> Array:
-        return np.moveaxis(a, axis, -1)
-
-    laid = {"input": Laid(input, last, ("C",))}
-    if own == shape:
-        if target.dtype.kind != "f":
+    scores = classes_last("cross-entropy", input)
+    shape = shape_text(input.shape)
+    rows = shape_text(scores.rows)
+    if target.shape != input.shape:
+        alternative = f", or class probabilities of shape {shape}"
+        laid = one_label_a_row("cross-entropy", scores, target, weight, alternative)
+        if target.dtype.kind == "f":
+            first = checks.number_text(target.flat[0]) if target.size else "none"
             raise KindError(
-                f"cross-entropy: target has the shape of input, {shape_text(shape)}, and so holds class "
-                "probabilities, but its numbers are whole numbers; give them as floating-point numbers, "
-                "or class indices of shape "
-                f"{shape_text(positions)}."
+                f"cross-entropy: target has shape {shape_text(target.shape)} and so holds class "
+                f"indices, but its numbers are floating-point numbers (the first is {first}); give "
+                f"whole numbers, or class probabilities of shape {shape}."
             )
-        return laid | {"target": Laid(target, last, ("C",))}
-    if own != positions:
-        extra = " Drop the last axis of target." if own == (*positions, 1) else ""
-        raise ShapeError(
-            f"cross-entropy: input has shape {shape_text(shape)} and target {shape_text(own)}; expected "
-            f"class indices of shape {shape_text(positions)}, or class probabilities of shape "
-            f"{shape_text(shape)}.{extra}"
-        )
-    if target.dtype.kind == "f":
-        first = checks.number_text(target.flat[0]) if target.size else "none"
+        return {"input": scores} | laid
+    if target.dtype.kind != "f":
         raise KindError(
-            f"cross-entropy: target has shape {shape_text(own)} and so holds class indices, but its "
-            f"numbers are floating-point numbers (the first is {first}); give whole numbers, or class "
-            f"probabilities of shape {shape_text(shape)}."
+            f"cross-entropy: target has the shape of input, {shape}, and so holds class "
+            "probabilities, but its numbers are whole numbers; give them as floating-point numbers, "
+            f"or class indices of shape {rows}."
         )
-    return laid | {"target": Laid(target)}
+    return {"input": scores, "target": replace(scores, array=target)}
 
 
 def row_weights(
@@ -71,11 +53,7 @@ def row_weights(
         return None
     classes = input.shape[-1]
     checks.class_indices("cross-entropy", "target", target, classes, ignore_index)
-    kept: Array = target != ignore_index
-    counts: Array = kept.astype(input.dtype)
-    if weight is not None:
-        counts[kept] = weight[target[kept]]
-    return counts
+    return label_weights(target, weight, ignore_index, input.dtype)
 
 
 def cross_entropy(
@@ -103,7 +81,7 @@ def cross_entropy(
     Rows(
         "(N, *)",
         row="row",
-        layout=classes_last,
+        layout=scores_and_targets,
         counts=row_weights,
         counted="the weights of the targets",
     ),
@@ -201,7 +179,8 @@ def _of_labels(
     if weighted:
         text = "1" if weight is None else "pick(weight, target)"
         show(f"w = {unless_ignored(text)}", counts, "weight of the row", picks="target")
-    loss = show(f"l = {'-w * logp' if weighted else '-logp'}", -counts * logp, "loss of the row")
+    text = "-w * logp" if weighted else "-logp"
+    loss = show(f"l = {text}", 0 - counts * logp, "loss of the row")  # 0, not -0, where ignored
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:

@@ -143,7 +143,7 @@ def ctc(
     loss = -likelihood
     if zero_infinity:
         loss = np.where(impossible, 0, loss)
-    lesson = _Lesson(show, lattice, zero_infinity) if show is not quiet else None
+    lesson = _Lesson(show, lattice, likelihood, zero_infinity) if show is not quiet else None
     if lesson:
         lesson.value(loss)
 
@@ -159,7 +159,7 @@ def ctc(
                 here = here & ~impossible[:, None]
             d = np.where(here[..., None], share[:, None, None] * d, 0)
             if lesson:
-                lesson.gradient(d)
+                lesson.gradient(share, d)
             return d
 
         return {"log_probs": by_log_probs}
@@ -327,18 +327,32 @@ def _check_labels(targets: Array, padded: Array, inside: Array, classes: int) ->
 
 
 class _Lesson:
-    """The steps that are shown: the same recursions with plain probabilities, as they are on paper."""
+    """The steps that are shown: the same recursions with plain probabilities, as they are on paper.
 
-    def __init__(self, show: Show, lattice: Lattice, zero_infinity: bool) -> None:
+    Where these underflow, they are shown relative to each frame's most probable class; where that
+    underflows too, the lattice is left out, as it was computed in logarithms.
+    """
+
+    def __init__(
+        self, show: Show, lattice: Lattice, likelihood: Array, zero_infinity: bool
+    ) -> None:
         self.show = show
         self.zero_infinity = zero_infinity
         self.lattice = lattice
-        self.p = np.exp(lattice.log_probs.astype(np.float64))
+        self.likelihood = likelihood
+        logs = lattice.log_probs.astype(np.float64)
+        self.best = logs.max(2)
+        extreme = np.abs(likelihood[np.isfinite(likelihood)]) > 650
+        self.relative = bool(extreme.any() or (self.best > 650).any())
+        self.p = np.exp(logs - self.best[..., None]) if self.relative else np.exp(logs)
         self.emitted = np.take_along_axis(self.p, lattice.labels[:, None, :], 2)
         n, frames, places = self.emitted.shape
         within = np.arange(places) <= lattice.ends[:, None]
         self.cells = (np.arange(frames) < lattice.frames[:, None])[:, :, None] & within[:, None, :]
         self.within = within
+        self.alpha = self._forward()
+        self.alike = self._alike()
+        self.shown = not ((self.alike < 1e-280) & np.isfinite(likelihood)).any()
 
     def value(self, loss: Array) -> None:
         show, (_, labels, _, skips, frames, ends) = self.show, self.lattice
@@ -356,33 +370,48 @@ class _Lesson:
             axes=("row", "S"),
             cells=self.within,
         )
-        show("p = exp(log_probs)", self.p, "probabilities")
-        self.alpha = show(
+        if not self.shown:
+            given = {"log_likelihood": self.likelihood}
+            show("l = -log_likelihood", loss, "computed in logarithms", given=given)
+            return
+        if self.relative:
+            show("best = max(log_probs)", self.best, "most probable class")
+            show("p = exp(log_probs - best)", self.p, "relative to the best")
+        else:
+            show("p = exp(log_probs)", self.p, "probabilities")
+        show(
             "alpha = where(t == 0 and s < 2, p[t, z[s]], "
             "(alpha[t - 1, s] + alpha[t - 1, s - 1] + skip[s] * alpha[t - 1, s - 2]) * p[t, z[s]])",
-            self._forward(),
+            self.alpha,
             "all ways here: stay, step, skip",
             axes=("row", "T", "S"),
             cells=self.cells,
         )
-        rows = np.arange(len(labels))
-        last = np.maximum(frames - 1, 0)
-        alike = self.alpha[rows, last, ends]
-        alike = alike + np.where(ends > 0, self.alpha[rows, last, np.maximum(ends - 1, 0)], 0)
-        alike = np.where(frames > 0, alike, ends == 0)
         show("last = input_lengths - 1", frames - 1, "the last frame")
         show("end = 2 * target_lengths", ends, "the last place")
         text = "alpha[last, end] + alpha[last, end - 1]"
         if not frames.all():
             text = f"where(input_lengths == 0, where(target_lengths == 0, 1, 0), {text})"
-        self.alike = show(f"likelihood = {text}", alike, "ends in last label or blank")
+        show(f"likelihood = {text}", self.alike, "ends in last label or blank")
         text = "-log(likelihood)"
+        if self.relative:
+            text = "-log(likelihood) - sum(where(t < input_lengths, best, 0))"
         if self.zero_infinity:
             text = f"where(likelihood == 0, 0, {text})"
         show(f"l = {text}", loss, "loss of the sample")
 
-    def gradient(self, d: Array) -> None:
+    def gradient(self, share: Array, d: Array) -> None:
         show = self.show
+        if not self.shown:
+            share_given = {"computed": d}
+            show(
+                "d_log_probs = computed",
+                d,
+                "in logarithms",
+                given=share_given,
+                axes=("row", "T", "C"),
+            )
+            return
         beta = show(
             "beta = where(t == last and s >= end - 1, 1, "
             "beta[t + 1, s] * p[t + 1, z[s]] + beta[t + 1, s + 1] * p[t + 1, z[s + 1]]"
@@ -392,7 +421,7 @@ class _Lesson:
             axes=("row", "T", "S"),
             cells=self.cells,
         )
-        here = show(
+        o = show(
             "o = alpha * beta / likelihood",
             self.alpha * beta / self.alike[:, None, None],
             "being at each place",
@@ -401,7 +430,7 @@ class _Lesson:
         classes = np.arange(self.p.shape[2])
         of_class = self.lattice.labels[:, :, None] == classes
         frames = self.cells[:, :, :1].repeat(len(classes), 2)
-        occupancy = np.where(of_class[:, None], np.where(self.cells, here, 0)[..., None], 0).sum(2)
+        occupancy = np.where(of_class[:, None], np.where(self.cells, o, 0)[..., None], 0).sum(2)
         show(
             "occupancy = sum(where(z == c, o, 0), S)",
             occupancy,
@@ -409,12 +438,18 @@ class _Lesson:
             axes=("row", "T", "C"),
             cells=frames,
         )
-        share = "share" if not self.zero_infinity else "where(likelihood == 0, 0, share)"
+        p = "exp(log_probs)" if self.relative else "p"
+        here = np.where(self.alike == 0, 0, share) if self.zero_infinity else share
+        log_probs = self.lattice.log_probs.astype(np.float64)
+        worked = here[:, None, None] * (np.exp(log_probs) - occupancy)
+        frames &= ~np.isnan(d) | np.isnan(worked)  # what PyTorch makes nan has no arithmetic
+        on = "share" if not self.zero_infinity else "where(likelihood == 0, 0, share)"
         show(
-            f"d_log_probs = where(t < input_lengths, {share} * (p - occupancy), 0)",
-            d,
+            f"d_log_probs = where(t < input_lengths, {on} * ({p} - occupancy), 0)",
+            np.where(self.cells[:, :, :1], worked, 0),
             "as PyTorch returns it: the derivative by the scores in front of a log_softmax",
             axes=("row", "T", "C"),
+            cells=frames,
         )
         show(
             "partial = -occupancy",
@@ -433,6 +468,15 @@ class _Lesson:
             ways[:, 2:] += skips[:, 2:] * alpha[:, t - 1, :-2]
             alpha[:, t] = ways * self.emitted[:, t]
         return np.where(self.cells, alpha, 0)
+
+    def _alike(self) -> Array:
+        """The likelihood, from the alphas at the end."""
+        frames, ends = self.lattice.frames, self.lattice.ends
+        rows = np.arange(len(ends))
+        last = np.maximum(frames - 1, 0)
+        in_label = self.alpha[rows, last, np.maximum(ends - 1, 0)]
+        alike: Array = self.alpha[rows, last, ends] + np.where(ends > 0, in_label, 0)
+        return np.where(frames > 0, alike, ends == 0)
 
     def _backward(self) -> Array:
         _, _, _, skips, frames, ends = self.lattice

@@ -82,14 +82,19 @@ def relation(tree: ast.expr, result: Decimal | float) -> str:
 
 
 def digits_for(lines: Sequence[tuple[Arithmetic, float]], digits: int, eps: float) -> int:
-    """The fewest digits, `digits` at least, with which each line's arithmetic gives its result."""
-    for more in range(digits, MOST):
-        if all(
-            agrees(rounded(arithmetic.tree, more, eps), value, short(value, more, eps), eps)
-            for arithmetic, value in lines
-        ):
-            return more
-    return MOST
+    """The fewest digits, `digits` at least, with which each line gives its result and is true."""
+    able = [line for line in lines if holds(*line, MOST, eps)]
+    return next(
+        more for more in range(digits, MOST + 1) if all(holds(*line, more, eps) for line in able)
+    )
+
+
+def holds(arithmetic: Arithmetic, value: float, digits: int, eps: float) -> bool:
+    """Whether a line is true when it is printed with so many digits."""
+    result = short(value, digits, eps)
+    return agrees(rounded(arithmetic.tree, digits, eps), value, result, eps) and all(
+        evaluate(rounded(condition, digits, eps)) for condition in arithmetic.conditions
+    )
 
 
 def agrees(tree: ast.expr, value: float, result: Decimal | float, eps: float) -> bool:

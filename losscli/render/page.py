@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from losscli.formula import ROW
-from losscli.render.numbers import digits_for, relation, rounded, short, text_of
+from losscli.render.numbers import digits_for, holds, relation, rounded, short, text_of
 from losscli.render.typeset import equation, readable, wrapped
 
 if TYPE_CHECKING:
@@ -192,6 +192,9 @@ class _Page:
     def _row(self, step: Worked, line: Line, digits: int) -> _Row:
         tree = rounded(line.arithmetic.tree, digits, self.eps)
         result = short(line.value, digits, self.eps)
+        if not holds(line.arithmetic, line.value, digits, self.eps):
+            # what floating point makes of it cannot be worked out on paper
+            return _Row(self._label(step, line), "", "≈", text_of(result))
         text, sign = readable(tree), relation(tree, result)
         if text == text_of(result):
             text = _picked(step, line)

@@ -92,6 +92,8 @@ class _Readable(Writer):
                 return f"√{self.part(x, self.ATOM)}", self.POWER
             case "log", [x]:
                 return f"ln({self.part(x, 0)})", self.ATOM
+            case "log1p", [ast.UnaryOp(op=ast.USub(), operand=x)]:
+                return f"ln({self.binary(ast.Constant(1), ast.Sub(), x)})", self.ATOM
             case "log1p", [x]:
                 return f"ln(1 + {self.part(x, self.SUM)})", self.ATOM
             case "expm1", [x]:

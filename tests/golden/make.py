@@ -139,6 +139,24 @@ def scalar(value: float) -> Any:
     return np.array(value, dtype=float)
 
 
+def mse(n: Numbers) -> Iterator[Case]:
+    x, y = n(2, 3), n(2, 3)
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("float32", input=n(5), target=n(5), dtype="float32")
+    yield case("0-d", input=scalar(2.5), target=scalar(-0.5))
+    yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)))
+    yield from reductions("column against row", input=n(3, 1), target=n(2))
+    yield case("target of one number", "none", input=n(2, 2), target=scalar(0.25))
+    yield case("input is broadcast", "sum", input=n(3), target=n(2, 3))
+    yield case("equal", "none", input=[1.0, -2.5], target=[1.0, -2.5])
+    yield from reductions(
+        "not finite", input=[INF, -INF, NAN, INF, 1.0], target=[0.0, 0.0, 0.0, INF, NAN]
+    )
+    yield case("far away", "none", input=[1e200, -1e150, 1e-200], target=[0.0, 0.0, 0.0])
+    yield case("inf and -inf meet", "sum", input=[INF, -INF], target=scalar(0.0))
+    yield case("the slope does not overflow", "mean", input=[1e308, 1e308], target=[0.0, 0.0])
+
+
 def huber(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3), n(2, 3)
     yield from reductions("plain", input=x, target=y)
@@ -157,6 +175,34 @@ def huber(n: Numbers) -> Iterator[Case]:
     yield from reductions(
         "not finite", input=[INF, -INF, NAN, INF, 1.0], target=[0.0, 0.0, 0.0, INF, NAN]
     )
+    yield case("far away", "none", input=[1e200, -1e308, 1e-200], target=[0.0, 0.0, 0.0])
+
+
+def smooth_l1(n: Numbers) -> Iterator[Case]:
+    x, y = n(2, 3), n(2, 3)
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("float32", input=n(5), target=n(5), beta=0.5, dtype="float32")
+    yield from reductions("beta 0.5", input=x, target=y, beta=0.5)
+    yield from reductions("beta 0: l1", input=x, target=y, beta=0.0)
+    yield case("beta 1e-3", input=x, target=y, beta=1e-3)
+    yield case("beta 1e6: all parabola", input=x, target=y, beta=1e6)
+    yield case("0-d", input=scalar(2.5), target=scalar(-0.5), beta=2.0)
+    yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)))
+    yield from reductions("column against row", input=n(3, 1), target=n(2))
+    yield case("input is broadcast", "sum", input=n(3), target=n(2, 3))
+    for beta in (1.0, 0.0):
+        yield from reductions(
+            f"|r| = 1 and r = 0, beta {beta}",
+            input=[1.0, -1.0, 0.0, 3.0],
+            target=[0.0, 0.0, 0.0, 2.0],
+            beta=beta,
+        )
+        yield from reductions(
+            f"not finite, beta {beta}",
+            input=[INF, -INF, NAN, INF, 1.0],
+            target=[0.0, 0.0, 0.0, INF, NAN],
+            beta=beta,
+        )
     yield case("far away", "none", input=[1e200, -1e308, 1e-200], target=[0.0, 0.0, 0.0])
 
 
@@ -194,6 +240,41 @@ def gaussian_nll(n: Numbers) -> Iterator[Case]:
         target=[0.0, 0.0, 0.0, 0.0, INF],
         var=[1.0, 1.0, INF, NAN, 1.0],
     )
+
+
+def nll(n: Numbers) -> Iterator[Case]:
+    x, y, w = -abs(n(3, 4)), n.indices(3, below=4), [0.5, 2.0, 1.0, 0.3]
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("float32", input=x, target=y, weight=w, dtype="float32")
+    yield from reductions("weight", input=x, target=y, weight=w)
+    yield from reductions("a weight of 0", input=n(3, 2), target=[0, 1, 0], weight=[0.0, 2.0])
+    yield from reductions("weights of 0 only", input=n(2, 2), target=[0, 0], weight=[0.0, 2.0])
+    yield case("a weight below 0", "none", input=x, target=y, weight=[-1.0, 2.0, 1.0, 0.3])
+    yield from reductions("ignored", input=x, target=[1, -100, 3])
+    yield from reductions(
+        "ignore_index 1 with weight", input=x, target=[1, 1, 2], ignore_index=1, weight=w
+    )
+    yield from reductions("all ignored", input=n(2, 3), target=[-100, -100])
+    yield from reductions("unbatched", input=n(4), target=np.array(2))
+    yield from reductions("unbatched with weight", input=n(4), target=np.array(2), weight=w)
+    yield case("unbatched, ignored", input=n(3), target=np.array(-100))
+    yield from reductions(
+        "(N, C, d1)", input=n(2, 3, 2), target=n.indices(2, 2, below=3), weight=[1.0, 2.0, 0.5]
+    )
+    yield case("(N, C, d1) with ignored", "none", input=n(2, 3, 2), target=[[0, -100], [2, 1]])
+    yield case(
+        "(N, C, d1), weight (1, C)", input=n(1, 3, 2), target=[[0, 2]], weight=[[1.0, 2.0, 0.5]]
+    )
+    yield from reductions("(N, C, d1, d2)", input=n(1, 2, 2, 2), target=n.indices(1, 2, 2, below=2))
+    yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros(0, int))
+    yield case("no positions", "none", input=np.zeros((2, 3, 0)), target=np.zeros((2, 0), int))
+    yield case("one class", "none", input=n(2, 1), target=[0, 0])
+    yield case("probabilities", "none", input=[[0.9, 0.1], [0.0, 1.0]], target=[0, 0])
+    odd = [[-1.0, -INF], [NAN, 0.0], [INF, -2.0], [NAN, INF]]
+    yield from reductions("not finite", input=odd, target=[1, 0, 0, 1])
+    yield from reductions("not finite, not the target's", input=odd, target=[0, 1, 1, -100])
+    yield case("weights of 0 for inf", "none", input=odd, target=[1, 0, 0, 1], weight=[0.0, 0.0])
+    yield case("far away", "none", input=[[-1e308, 1e300], [1e-300, 0.0]], target=[0, 0])
 
 
 def cross_entropy(n: Numbers) -> Iterator[Case]:
@@ -271,6 +352,29 @@ def cross_entropy(n: Numbers) -> Iterator[Case]:
     )
 
 
+def bce(n: Numbers) -> Iterator[Case]:
+    x, y = n.fractions(2, 3), n.fractions(2, 3)
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("float32", input=x, target=y, weight=[0.5, 2.0, 3.0], dtype="float32")
+    yield from reductions("labels", input=x, target=[[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
+    yield from reductions("weight (C)", input=x, target=y, weight=[0.5, 0.0, 2.0])
+    yield case("weight (N, 1)", "none", input=x, target=y, weight=[[0.5], [2.0]])
+    yield case("weight of one number", "sum", input=x, target=y, weight=scalar(2.5))
+    yield case("weight below 0", "none", input=x, target=y, weight=[-1.0, 1.0, 2.0])
+    yield case("0-d", input=scalar(0.25), target=scalar(0.75))
+    yield from reductions("empty", input=np.zeros((2, 0)), target=np.zeros((2, 0)))
+    ends = {"input": [0.0, 1.0, 0.0, 1.0, 0.0, 1.0], "target": [0.0, 1.0, 1.0, 0.0, 0.5, 0.25]}
+    yield from reductions("at the ends", **ends)
+    yield case("at the ends, float32", "none", **ends, dtype="float32")
+    yield case("at the ends, weights of 0", "none", **ends, weight=scalar(0.0))
+    yield case(
+        "next to the ends",
+        "none",
+        input=[1e-50, 1e-300, 1e-43, 1e-44, 1e-13, 1e-12, 1 - 1e-13, 1 - 2e-16],
+        target=[1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 0.0, 0.0],
+    )
+
+
 def bce_with_logits(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3, scale=3), n.fractions(2, 3)
     yield from reductions("plain", input=x, target=y)
@@ -304,6 +408,131 @@ def bce_with_logits(n: Numbers) -> Iterator[Case]:
     )
     yield from reductions(
         "not finite", input=[INF, -INF, NAN, 1.0, INF, -INF], target=[0.0, 1.0, 0.5, NAN, 1.0, 0.0]
+    )
+
+
+def margin_ranking(n: Numbers) -> Iterator[Case]:
+    one, two, y = n(2, 3), n(2, 3), [[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
+    yield from reductions("plain", input1=one, input2=two, target=y, margin=0.5)
+    yield from reductions("float32", input1=one, input2=two, target=y, margin=0.5, dtype="float32")
+    yield from reductions("margin 0", input1=one, input2=two, target=y)
+    yield case("a margin below 0", "none", input1=one, input2=two, target=y, margin=-1.0)
+    yield case("0-d", input1=scalar(0.5), input2=scalar(0.75), target=scalar(1.0))
+    empty = np.zeros((0, 2))
+    yield from reductions("empty", input1=empty, input2=empty, target=empty)
+    yield from reductions(
+        "one target a row", input1=n(2, 3), input2=n(2, 3), target=[[1.0], [-1.0]], margin=1.0
+    )
+    yield case(
+        "every pair of pairs", "none", input1=n(3, 1), input2=n(1, 2), target=[[1.0]], margin=2.0
+    )
+    yield from reductions(
+        "on the hinge",
+        input1=[0.5, 1.0, 2.0, 1.0],
+        input2=[0.0, 1.5, 2.0, 1.0],
+        target=[1.0, -1.0, 1.0, -1.0],
+        margin=0.5,
+    )
+    yield case(
+        "equal scores, margin 0", "none", input1=[1.0, 1.0], input2=[1.0, 1.0], target=[1.0, -1.0]
+    )
+    yield case(
+        "targets that are neither 1 nor -1",
+        "none",
+        input1=n(4),
+        input2=n(4),
+        target=[0.0, 0.5, 2.0, -3.0],
+        margin=1.0,
+    )
+    yield from reductions(
+        "not finite",
+        input1=[INF, -INF, NAN, INF, 0.0, INF, 0.0],
+        input2=[0.0, 0.0, 0.0, INF, INF, 0.0, 0.0],
+        target=[1.0, 1.0, 1.0, 1.0, 1.0, -1.0, NAN],
+    )
+    yield case(
+        "far away", "none", input1=[1e200, -1e308], input2=[-1e200, 1e307], target=[-1.0, 1.0]
+    )
+
+
+def hinge_embedding(n: Numbers) -> Iterator[Case]:
+    x, y = n.above_zero(2, 3), [[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("float32", input=x, target=y, margin=2.0, dtype="float32")
+    yield from reductions("margin 2", input=x, target=y, margin=2.0)
+    yield case("a margin below 0", "none", input=n(2, 3), target=y, margin=-0.5)
+    yield case("0-d", input=scalar(0.25), target=scalar(-1.0))
+    yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)))
+    yield from reductions("column against row", input=n.above_zero(3, 1), target=[1.0, -1.0])
+    yield case("one distance for all", "sum", input=scalar(0.4), target=y)
+    yield from reductions("on the hinge", input=[1.0, 1.0, 0.0, 0.0], target=[1.0, -1.0, 1.0, -1.0])
+    yield case("negative distances", "none", input=[-3.0, -3.0], target=[1.0, -1.0])
+    yield from reductions(
+        "targets that are neither 1 nor -1",
+        input=[0.3, 0.3, 1.5, 1.0, 0.5],
+        target=[0.0, 0.5, 2.0, 0.0, NAN],
+    )
+    yield from reductions(
+        "not finite",
+        input=[INF, INF, -INF, -INF, NAN, NAN, INF, NAN],
+        target=[1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 0.0, 0.0],
+    )
+    yield case("far away", "none", input=[1e300, 1e300, -1e300], target=[1.0, -1.0, -1.0])
+
+
+def cosine_embedding(n: Numbers) -> Iterator[Case]:
+    one, two, y = n(4, 3), n(4, 3), [1.0, -1.0, 1.0, -1.0]
+    yield from reductions("plain", input1=one, input2=two, target=y, margin=-0.5)
+    yield from reductions("float32", input1=one, input2=two, target=y, margin=-0.5, dtype="float32")
+    yield from reductions("margin 0", input1=one, input2=two, target=y)
+    yield case("all alike", "none", input1=one, input2=two, target=[1.0, 1.0, 1.0, 1.0])
+    yield case(
+        "none alike", "none", input1=one, input2=two, target=[-1.0, -1.0, -1.0, -1.0], margin=-1.0
+    )
+    yield from reductions("one pair", input1=n(3), input2=n(3), target=scalar(1.0))
+    yield case("targets of whole numbers", "none", input1=one, input2=two, target=[1, -1, 1, -1])
+    yield from reductions(
+        "empty", input1=np.zeros((0, 2)), input2=np.zeros((0, 2)), target=np.zeros(0)
+    )
+    yield case(
+        "no components", "none", input1=np.zeros((2, 0)), input2=np.zeros((2, 0)), target=[1.0, -1.0]
+    )
+    yield case("one for all", "sum", input1=n(1, 2), input2=n(3, 2), target=[1.0, -1.0, 1.0])
+    yield case("one target for all", "none", input1=n(3, 2), input2=n(3, 2), target=[1.0])
+    yield case(
+        "one component against three",
+        "none",
+        input1=[[1e-6], [-2e-6]],
+        input2=n(2, 3),
+        target=[1.0, -1.0],
+        margin=-1.0,
+    )
+    yield case(
+        "one component", "none", input1=[[1e-6], [3e-6]], input2=[[2e-6], [-1e-6]], target=[1.0, 1.0]
+    )
+    yield case(
+        "targets that are neither 1 nor -1", "none", input1=one, input2=two, target=[0.0, 2.0, 0.5, NAN]
+    )
+    yield case(
+        "vectors of zeros and short ones",
+        "none",
+        input1=[[0.0, 0.0], [0.0, 0.0], [1e-7, 0.0], [1e-7, 1e-7]],
+        input2=[[0.0, 0.0], [1.0, 2.0], [1.0, 0.0], [-1e-9, 1e-6]],
+        target=[1.0, 1.0, 1.0, -1.0],
+        margin=-1.0,
+    )
+    yield case(
+        "at a right angle: on the hinge",
+        "none",
+        input1=[[1.0, 0.0], [0.0, 2.0]],
+        input2=[[0.0, 3.0], [-1.0, 0.0]],
+        target=[-1.0, -1.0],
+    )
+    yield from reductions(
+        "not finite",
+        input1=[[INF, 0.0], [NAN, 0.0], [0.0, 0.0], [1.0, 0.0], [INF, 1.0]],
+        input2=[[1.0, 1.0], [0.0, 0.0], [INF, 0.0], [-INF, NAN], [1.0, 1.0]],
+        target=[1.0, 1.0, -1.0, -1.0, 0.0],
     )
 
 
@@ -458,10 +687,17 @@ def ctc(n: Numbers) -> Iterator[Case]:
 
 
 CASES: dict[str, Callable[[Numbers], Iterator[Case]]] = {
+    "mse": mse,
     "huber": huber,
+    "smooth-l1": smooth_l1,
     "gaussian-nll": gaussian_nll,
+    "nll": nll,
     "cross-entropy": cross_entropy,
+    "bce": bce,
     "bce-with-logits": bce_with_logits,
+    "margin-ranking": margin_ranking,
+    "hinge-embedding": hinge_embedding,
+    "cosine-embedding": cosine_embedding,
     "triplet-margin": triplet_margin,
     "ctc": ctc,
 }

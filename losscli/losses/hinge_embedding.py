@@ -1,0 +1,79 @@
+"""Hinge embedding loss."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from losscli.numerics import kept
+from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.work import Gradients, Show, Terms, quiet
+
+
+def hinge_embedding(
+    input: Annotated[Array, Tensor("distances of pairs", "(*)", predicted=True)],
+    target: Annotated[
+        Array, Tensor("1: the pair belongs together; -1: it does not", "(*)", differentiable=False)
+    ],
+    *,
+    margin: Annotated[float, Option("how far apart other pairs should be")] = 1.0,
+    show: Show = quiet,
+) -> Annotated[Terms, Rows("(*)", row="pair")]:
+    """The distance of a pair that belongs together, and what other pairs lack to a margin.
+
+    For embeddings of pairs with a label, similar or not, where the distance is computed beforehand, for
+    example the L1 distance. cosine-embedding takes the vectors themselves; triplet-margin compares two
+    distances, and margin-ranking two scores.
+
+    Formula
+        l = input                       where target = 1
+        l = max(0, margin - input)      where target = -1
+
+    Shapes
+        input, target: (*), any shape; they are broadcast to one another.
+        result: a number; with reduction none the broadcast shape.
+
+    Range
+        input: distances, at least 0, and target 1 or -1; neither is checked, as in PyTorch.
+
+    Gradient
+        dl/dinput = 1 where target = 1; -1 where target = -1 and input <= margin, also exactly on the
+        hinge; and 0 beyond.
+
+    Pitfalls
+        Targets of 0 and 1 instead of -1 and 1: what is neither 1 nor -1 costs both parts,
+        input + max(0, margin - input).
+        A score that may be negative is no distance: the loss falls below 0 without end where target = 1.
+        Shapes (N, 1) and (N) broadcast to (N, N), which is hardly ever meant.
+
+    Errors
+        Shapes that do not broadcast are refused.
+
+    Source
+        Hadsell, Chopra and LeCun, "Dimensionality reduction by learning an invariant mapping", 2006, has
+        it with squares; torch.nn.HingeEmbeddingLoss.
+    """
+    near = show(
+        "near = where(target == -1, 0, input)",
+        kept(input, target != -1),
+        "distance of what matches",
+    )
+    h = margin - input
+    far = show(
+        "far = where(target == 1, 0, max(margin - input, 0))",
+        kept(np.maximum(h, 0), target != 1),
+        "missing to the margin",
+    )
+    loss = show("l = near + far", near + far, "loss of the pair")
+
+    def gradient(share: Array) -> Gradients:
+        pull = show("pull = where(target == -1, 0, share)", share * (target != -1), "together")
+        push = show(
+            "push = where(target == 1, 0, where(margin - input >= 0, share, 0))",
+            share * ((target != 1) & (h >= 0)),
+            "apart, on the hinge too",
+        )
+        return {"input": lambda: show("d_input = pull - push", pull - push)}
+
+    return Terms(loss, gradient)

@@ -1,0 +1,105 @@
+"""Kullback-Leibler divergence."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.work import Gradients, Show, Terms, quiet
+
+
+def kl_div(
+    input: Annotated[Array, Tensor("log-probabilities of the model", "(*)", predicted=True)],
+    target: Annotated[Array, Tensor("true probabilities, or their logarithms", "(*)")],
+    *,
+    log_target: Annotated[bool, Option("target holds logarithms, as input does")] = False,
+    show: Show = quiet,
+) -> Annotated[Terms, Rows("(*)", reductions=("none", "mean", "batchmean", "sum"))]:
+    """How far the model's distribution is from the true one, from the model's log-probabilities.
+
+    For soft targets: distillation, label distributions, variational terms. Up to the entropy of the
+    target it is cross-entropy with class probabilities, which takes raw scores; this takes
+    log-softmax output, with reduction batchmean for the divergence itself.
+
+    Formula
+        l = p (ln p - ln q)          with ln q = input and p = target; 0 ln 0 counts as 0
+        l = e^t (t - ln q)           with log_target, t = target = ln p
+        Summed over a row it is KL(p || q): the second argument comes first.
+
+    Shapes
+        input, target: (*), any shape; they are broadcast to one another.
+        result: a number; with reduction none the broadcast shape, one term for each class.
+
+    Range
+        input: at most 0, ln q of a distribution; not checked, as in PyTorch. target: in [0, 1], below 0
+        gives nan. Single terms may be negative; their sum over a row is at least 0 where both add up to 1.
+
+    Gradient
+        dl/dinput = -p. dl/dtarget = ln p + 1 - ln q; nan at p = 0, as in PyTorch, where it is
+        unbounded. With log_target dl/dtarget = e^t (t - ln q) + e^t.
+
+    Pitfalls
+        mean divides by the number of elements, classes included, and is no divergence: batchmean divides
+        by the length of input's first axis. For a single row (C) that is C, too: use sum there.
+        Probabilities as input, without the logarithm, give negative values.
+        Logarithms as target without log_target give nan.
+        input = -inf where p = 0 is 0 times inf, nan, as in PyTorch. With log_target so is t = -inf.
+        Shapes that differ broadcast, without a word.
+        Where e^t overflows and t - ln q makes up for it, PyTorch says inf or nan; losscli has the number.
+
+    Errors
+        Shapes that do not broadcast are refused.
+
+    Source
+        Kullback and Leibler, "On information and sufficiency", 1951; torch.nn.KLDivLoss.
+    """
+    return (_of_logarithms if log_target else _of_probabilities)(input, target, show)
+
+
+def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
+    """The divergence from probabilities, of which some may be 0."""
+    logp = np.log(target + (target == 0))  # 0 ln 0 = 0: ln 1 stands in for ln 0
+    show("logp = where(target == 0, 0, log(target))", logp, "0 at 0, for 0 ln 0 = 0")
+    s = show("s = logp - input", logp - input, "ln p - ln q")
+    loss, text = target * s, "target * s"
+    if target.size and np.fmax.reduce(target, axis=None) == np.inf:
+        # inf - inf is nan
+        loss, text = target * logp - target * input, "target * logp - target * input"
+    show(f"l = {text}", loss, "loss of the element")
+
+    def gradient(share: Array) -> Gradients:
+        def by_target() -> Array:
+            plain = show is not quiet and ((target > 0) & (target < np.inf)).all()
+            one, note = ("1", "") if plain else ("target / target", "PyTorch: 0/0 where p = 0")
+            d = logp + target / target - input
+            return show(f"d_target = share * (logp + {one} - input)", share * d, note)
+
+        return {
+            "input": lambda: show("d_input = -share * target", -share * target),
+            "target": by_target,
+        }
+
+    return Terms(loss, gradient)
+
+
+def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
+    """The divergence from the logarithms of probabilities."""
+    p = show("p = exp(target)", np.exp(target), "probability")
+    s = show("s = target - input", target - input, "ln p - ln q")
+    loss, text = p * s, "p * s"
+    if target.size and np.fmax.reduce(target, axis=None) > np.log(np.finfo(target.dtype).max):
+        # e^t overflows where e^t s may not
+        half = np.exp(target / 2)
+        loss = np.where(s == 0, 0, half * s * half)
+        text = "where(s == 0, 0, exp(target / 2) * s * exp(target / 2))"
+    show(f"l = {text}", loss, "loss of the element")
+
+    def gradient(share: Array) -> Gradients:
+        return {
+            "input": lambda: show("d_input = -share * p", -share * p),
+            "target": lambda: show("d_target = share * (p * s + p)", share * (p * s + p)),
+        }
+
+    return Terms(loss, gradient)

@@ -1,0 +1,73 @@
+"""Margin ranking loss."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from losscli.layout import Laid, as_many_axes
+from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.work import Gradients, Show, Terms, quiet
+
+
+def pairs(input1: Array, input2: Array, target: Array) -> dict[str, Laid]:
+    """All three have as many axes, which broadcast to one another."""
+    given = {"input1": input1, "input2": input2, "target": target}
+    as_many_axes("margin-ranking", given, "(N), or (N, D) and for one target a row (N, 1)")
+    return {}
+
+
+def margin_ranking(
+    input1: Annotated[Array, Tensor("scores of the first of each pair", "(*)", predicted=True)],
+    input2: Annotated[Array, Tensor("scores of the second of each pair", "(*)", predicted=True)],
+    target: Annotated[Array, Tensor("1: the first ranks higher; -1: the second", "(*)")],
+    *,
+    margin: Annotated[float, Option("how much higher it should be")] = 0.0,
+    show: Show = quiet,
+) -> Annotated[Terms, Rows("(*)", row="pair", layout=pairs)]:
+    """How far two scores are from standing in the right order, by a margin.
+
+    For learning to rank from pairs: only the order counts, so the scores need no scale of their own.
+    For distances of pairs use hinge-embedding; for vectors, triplet-margin.
+
+    Formula
+        l = max(0, margin - target (input1 - input2))
+
+    Shapes
+        input1, input2, target: as many axes in each, broadcast to one another: (N); or scores (N, D)
+        with a target (N, D), or (N, 1) for one a row. result: a number; with reduction none the
+        broadcast shape.
+
+    Range
+        Scores of any size; target 1 or -1, which is not checked, as in PyTorch. The loss is at least 0.
+
+    Gradient
+        dl/dinput1 = -target and dl/dinput2 = target where margin - target (input1 - input2) >= 0, also
+        exactly on the hinge, and 0 beyond. dl/dtarget = -(input1 - input2) in the same places.
+
+    Pitfalls
+        Targets of 0 and 1 instead of -1 and 1: a pair with target 0 costs the margin, whatever the
+        scores are, and its gradient is 0.
+        With margin 0, the default, equal scores cost nothing: a model may answer the same for all.
+        Shapes (N, 1) and (1, N) broadcast to (N, N): every pair of pairs.
+
+    Errors
+        Different numbers of axes, as of (N, D) and (N), and shapes that do not broadcast, are refused.
+
+    Source
+        Joachims, "Optimizing search engines using clickthrough data", 2002; torch.nn.MarginRankingLoss.
+    """
+    r = show("r = input1 - input2", input1 - input2, "how much higher the first is")
+    h = show("h = margin - target * r", margin - target * r, "missing to the margin")
+    loss = show("l = max(h, 0)", np.maximum(h, 0), "loss of the pair")
+
+    def gradient(share: Array) -> Gradients:
+        on = show("on = where(h >= 0, share, 0)", share * (h >= 0), "on or off the hinge")
+        return {
+            "input1": lambda: show("d_input1 = -on * target", -on * target),
+            "input2": lambda: show("d_input2 = on * target", on * target),
+            "target": lambda: show("d_target = -on * r", -on * r),
+        }
+
+    return Terms(loss, gradient)

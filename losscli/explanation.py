@@ -424,6 +424,8 @@ def _ledger(problem: Problem) -> Ledger:
         return Ledger("batchmean", float(total.sum), batch, why, others)
     counted = float(total.counted)
     why = rows
+    if "batchmean" in kinds:
+        why += f", not the {problem.batch} of the first axis, by which batchmean divides"
     if loss.rows.divided:
         why = f"{rows}, after each loss was divided by {loss.rows.divided}"
     elif total.uneven and loss.rows.counted and problem.tensors.get("weight") is not None:

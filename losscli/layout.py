@@ -7,6 +7,7 @@ the same view of a fresh array is where the engine writes that tensor's gradient
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -122,6 +123,19 @@ def one_label_a_row(
         f"{shape_text(target.shape)}; expected class indices of shape {shape_text(rows)}"
         f"{alternative}.{extra}"
     )
+
+
+def table_of_scores(loss: str, scores: Array, rows: tuple[int, ...]) -> Laid | None:
+    """Scores (N, C), (C) or of a lone class as a row of classes for each of `rows`; None if not so many."""
+    classes = scores.shape[-1] if scores.ndim else 1
+    if scores.ndim > 2 or not classes:
+        raise ShapeError(
+            f"{loss}: input has shape {shape_text(scores.shape)}; expected scores by class, (N, C) or (C), "
+            "with at least one class."
+        )
+    if math.prod(rows) * classes != scores.size:
+        return None
+    return Laid(scores, lambda a: a.reshape(*rows, classes), ("C",))
 
 
 def by_letters(loss: Loss, tensors: Mapping[str, Array]) -> dict[str, Laid]:

@@ -83,6 +83,16 @@ def log_softmax(scores: Array) -> Array:
     return logs
 
 
+def log_of_sum(x: Array, eps: float) -> Array:
+    """ln(x + eps) with the rounding of x + eps made good, which near x = 1 is all there is."""
+    total = x + eps
+    # what the sum has lost (Knuth's two-sum); nan where the sum is 0 or infinite, and nothing is lost
+    part = total - x
+    lost = ((x - (total - part)) + (eps - part)) / total
+    logs: Array = np.log(total) + np.fmax(lost, -1)
+    return logs
+
+
 def sign(x: Array) -> Array:
     """-1, 0 or 1; 0 for nan, as in PyTorch."""
     # comparisons run at the speed of memory, np.sign does not

@@ -126,7 +126,7 @@ def pytorch_value(case: dict[str, Any]) -> float:
     for name, value in case.items():
         if name in ("loss", "expect"):
             continue
-        if isinstance(value, str):
+        if isinstance(value, str) and name != "reduction":
             value = columns_of(value)
         if isinstance(value, list):
             whole = name in INDICES.get(case["loss"], ())

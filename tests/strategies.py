@@ -169,6 +169,16 @@ def smooth_l1(draw: Draw) -> Drawn:
     return mse(draw)[0], {"beta": draw.among(1.0, 0.0, 0.5, 2.5)}
 
 
+def poisson_nll(draw: Draw) -> Drawn:
+    tensors, _ = mse(draw)
+    options = {"log_input": draw.maybe(), "full": draw.maybe(), "eps": draw.among(1e-8, 0.5)}
+    if draw.kind == "ordinary":  # counts and rates where there is a slope
+        tensors["target"] = np.asarray(np.abs(tensors["target"]) + draw.dtype.type(0.25))
+        if not options["log_input"]:
+            tensors["input"] = np.asarray(np.abs(tensors["input"]) + draw.dtype.type(0.25))
+    return tensors, options
+
+
 def gaussian_nll(draw: Draw) -> Drawn:
     shape = draw.shape()
     of_var = [shape, shape[:-1]]
@@ -229,6 +239,13 @@ def bce_with_logits(draw: Draw) -> Drawn:
     return tensors, {}
 
 
+def soft_margin(draw: Draw) -> Drawn:
+    shape = draw.shape()
+    target = draw.narrowed(shape)
+    labels = draw.indices(target, [1, -1]) if draw.maybe() else draw.numbers(target)
+    return {"input": draw.numbers(shape), "target": labels}, {}
+
+
 def margin_ranking(draw: Draw) -> Drawn:
     shape = draw.shape()
     tensors = {
@@ -276,6 +293,18 @@ def triplet_margin(draw: Draw) -> Drawn:
     return tensors, options
 
 
+def kl_div(draw: Draw) -> Drawn:
+    shape, log_target = draw.shape(), draw.maybe()
+    narrow = draw.narrowed(shape)
+    if log_target or draw.kind in ("special", "extreme"):
+        target = draw.numbers(narrow)
+    else:
+        target = draw.fractions(narrow)
+    if draw.kind == "ordinary" and not log_target:
+        target = np.asarray(np.maximum(target, draw.dtype.type(0.01)))  # at 0 there is no slope
+    return {"input": draw.numbers(shape), "target": target}, {"log_target": log_target}
+
+
 def ctc(draw: Draw) -> Drawn:
     frames, classes, samples = draw.size(1, 5), draw.size(2, 4), draw.size(1, 3)
     blank = draw.among(0, classes - 1, 1)
@@ -307,15 +336,18 @@ STRATEGIES: dict[str, Callable[[Draw], Drawn]] = {
     "mse": mse,
     "huber": huber,
     "smooth-l1": smooth_l1,
+    "poisson-nll": poisson_nll,
     "gaussian-nll": gaussian_nll,
     "nll": nll,
     "cross-entropy": cross_entropy,
     "bce": bce,
     "bce-with-logits": bce_with_logits,
+    "soft-margin": soft_margin,
     "margin-ranking": margin_ranking,
     "hinge-embedding": hinge_embedding,
     "cosine-embedding": cosine_embedding,
     "triplet-margin": triplet_margin,
+    "kl-div": kl_div,
     "ctc": ctc,
 }
 

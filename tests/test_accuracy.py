@@ -131,6 +131,20 @@ def test_bce_with_logits_confident_and_right(x: float, y: float) -> None:
     assert ulps(gradient, -miss if y else miss) <= 64
 
 
+@pytest.mark.parametrize("y", [1.0, -1.0])
+def test_soft_margin(y: float) -> None:
+    target = np.full(len(LOGITS), y)
+    found = losscli.compute("soft-margin", input=LOGITS, target=target, reduction="none")
+    slopes = losscli.grad("soft-margin", input=LOGITS, target=target, reduction="none")["input"]
+    for value, slope, x in zip(found, slopes, LOGITS, strict=True):
+        truth = softplus(-mpf(y) * mpf(x))
+        if truth > 1e-300:
+            assert ulps(value, truth) <= 4, x
+            assert ulps(slope, -y / (1 + mpmath.exp(mpf(y) * mpf(x)))) <= 4, x
+    wrong = np.array([-200.0], np.float32)
+    assert losscli.compute("soft-margin", input=wrong, target=np.ones(1, np.float32)) == 200
+
+
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_cross_entropy(row: list[float]) -> None:
     for target in range(len(row)):
@@ -202,6 +216,88 @@ def test_triplet_margin(p: float, scale: float) -> None:
         assert ulps(value, truth, max(near, far, 1)) <= 4
 
 
+def stirling(y: float) -> Truth:
+    t = mpf(y)
+    return t * mpmath.log(t) - t + mpmath.log(2 * mpmath.pi * t) / 2 if y > 1 else mpf(0)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_poisson_nll(full: bool) -> None:
+    for x, y in zip(rng.normal(1, 2, 60), [*rng.poisson(5, 40), *10.0 ** rng.uniform(0, 9, 20)], strict=True):
+        value = losscli.compute("poisson-nll", input=x, target=float(y), full=full)
+        parts = [mpmath.exp(mpf(x)), -mpf(float(y)) * mpf(x)]
+        if full and y > 1:
+            parts += [float(y) * mpmath.log(float(y)), -float(y)]
+        truth = mpmath.fsum(parts[:2]) + full * stirling(float(y))
+        assert ulps(value, truth, max(map(abs, parts))) <= 4, (x, y)
+
+
+@pytest.mark.parametrize("eps", [1e-8, 0.25, 1e-300])
+@pytest.mark.parametrize("y", [0.0, 2.0, 1e3, 1e6])
+def test_poisson_nll_of_rates(y: float, eps: float) -> None:
+    """Around 1 the logarithm is as small as the rounding of x + eps, and y may be large."""
+    rates = [*rng.exponential(3, 30), *1 + rng.normal(0, 1e-6, 10), 1.0, 1 - 1e-8, 0.75, 0.0, 1e-12]
+    for x in map(float, rates):
+        value = losscli.compute("poisson-nll", input=x, target=y, log_input=False, eps=eps)
+        parts = [mpf(x), -mpf(y) * mpmath.log(mpf(x) + mpf(eps))]
+        assert ulps(value, mpmath.fsum(parts), max(map(abs, parts))) <= 4, x
+
+
+LOG_PROBS = np.concatenate([-rng.exponential(3, 60), rng.uniform(-1e-3, 0, 20)])
+PROBS = np.concatenate([rng.uniform(0, 1, 60), np.exp(LOG_PROBS[60:]) * (1 + 1e-9)])
+
+
+def test_kl_div() -> None:
+    """The two summands cancel where the distributions are alike."""
+    found = losscli.compute("kl-div", input=LOG_PROBS, target=PROBS, reduction="none")
+    for value, x, p in zip(found, LOG_PROBS, PROBS, strict=True):
+        parts = [mpf(p) * mpmath.log(mpf(p)), -mpf(p) * mpf(x)]
+        assert ulps(value, mpmath.fsum(parts), max(map(abs, parts))) <= 4, (x, p)
+
+
+def test_kl_div_of_logarithms() -> None:
+    logs = LOG_PROBS + rng.normal(0, 1e-3, len(LOG_PROBS))
+    found = losscli.compute(
+        "kl-div", input=LOG_PROBS, target=logs, log_target=True, reduction="none"
+    )
+    for value, x, t in zip(found, LOG_PROBS, logs, strict=True):
+        p = mpmath.exp(mpf(t))
+        truth = p * (mpf(t) - mpf(x))
+        assert ulps(value, truth, abs(p * mpf(t))) <= 4, (x, t)
+
+
+@pytest.mark.parametrize("t", [800.0, 1e4])
+def test_kl_div_of_equal_logarithms_is_0(t: float) -> None:
+    assert losscli.compute("kl-div", input=t, target=t, log_target=True) == 0
+
+
+def cosine_embedding(a: Any, b: Any) -> Truth:
+    """1 - cos, with what PyTorch adds to the squared norms: 1e-12 in float32."""
+    one, two = ([mpf(float(x)) for x in vector] for vector in (a, b))
+    eps = mpf(float(np.float32(1e-12)))
+    n1, n2 = (mpmath.fsum(x * x for x in vector) + eps for vector in (one, two))
+    return 1 - mpmath.fdot(one, two) / mpmath.sqrt(n1 * n2)
+
+
+@pytest.mark.parametrize("size", [2, 3, 64])
+@pytest.mark.parametrize("apart", [0.0, 1e-8, 1e-6, 1e-4, 1e-3])
+def test_cosine_embedding_of_nearly_parallel_vectors(apart: float, size: int) -> None:
+    """Right to a few ulp; PyTorch's 1 - cos is off by 1e-16, a thousand times more and worse."""
+    pairs = np.random.default_rng(6)
+    a = pairs.normal(size=(20, size))
+    b = a * pairs.uniform(0.1, 10, (20, 1)) + apart * pairs.normal(size=a.shape)
+    given = {"input1": a, "input2": b, "target": np.ones(20)}
+    found = losscli.compute("cosine-embedding", **given, reduction="none")
+    truths = [cosine_embedding(*pair) for pair in zip(a, b, strict=True)]
+    for value, truth in zip(found, truths, strict=True):
+        assert ulps(value, truth) <= 8
+    torch = pytest.importorskip("torch")
+    tensors = {name: torch.tensor(array) for name, array in given.items()}
+    theirs = torch.nn.functional.cosine_embedding_loss(**tensors, reduction="none").tolist()
+    worst = [max(abs(mpf(v) - t) for v, t in zip(v, truths, strict=True)) for v in (found, theirs)]
+    assert worst[1] > 1000 * worst[0]
+
+
 @pytest.mark.parametrize("scale", [1.0, 20.0, 200.0])
 @pytest.mark.parametrize(("frames", "labels"), [(3, [1]), (6, [1, 2]), (12, [1, 1, 2]), (5, [])])
 def test_ctc(scale: float, frames: int, labels: list[int]) -> None:
@@ -242,11 +338,13 @@ HUGE: dict[str, dict[str, Any]] = {
     "mse": {"input": [1e154, -1e153], "target": [-1e153, 1e153]},
     "huber": {"input": [1e200, -1e308], "target": [-1e200, 1e307]},
     "smooth-l1": {"input": [1e200, -1e308], "target": [-1e200, 1e307], "beta": 1e250},
+    "poisson-nll": {"input": [700.0, -1e100], "target": [1e300, 1e200]},
     "gaussian-nll": {"input": [1e100, 0.0], "target": [-1e100, 0.0], "var": [1e-6, 1e300]},
     "nll": {"input": [[-1e308, 0.0], [1e308, 1e308]], "target": [0, 1]},
     "cross-entropy": {"input": [[1e308, -1e308], [-1e308, -1e308]], "target": [0, 1]},
     "bce": {"input": [0.0, 1.0, 5e-324], "target": [1.0, 0.0, 1.0]},
     "bce-with-logits": {"input": [1e308, -1e308], "target": [0.0, 1.0]},
+    "soft-margin": {"input": [1e308, -1e308, -200.0], "target": [-1.0, 1.0, 1.0]},
     "margin-ranking": {"input1": [1e308, 0.0], "input2": [1e307, 1e308], "target": [-1.0, 1.0]},
     "hinge-embedding": {"input": [1e308, 1e308, -1e308], "target": [1.0, -1.0, -1.0]},
     "cosine-embedding": {
@@ -259,6 +357,7 @@ HUGE: dict[str, dict[str, Any]] = {
         "positive": [[-1e200, 0.0]],
         "negative": [[0.0, 0.0]],
     },
+    "kl-div": {"input": [706.0, -1e300], "target": [1e307, 1e-5]},
     "ctc": {
         "log_probs": np.full((50, 1, 2), -1e4),
         "targets": [[1]],
@@ -301,6 +400,17 @@ TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
     ),
     ("bce", {"input": [0.25, 0.0], "target": [1.0, 1.0]}, lambda: (mpmath.log(4) + 100) / 2),
     ("bce-with-logits", {"input": [0.0, 0.0], "target": [0.0, 1.0]}, lambda: mpmath.log(2)),
+    ("soft-margin", {"input": [0.0, 0.0], "target": [1.0, -1.0]}, lambda: mpmath.log(2)),
+    (
+        "poisson-nll",
+        {"input": [0.0, 1.0], "target": [3.0, 2.0]},
+        lambda: (1 + mpmath.e - 2) / 2,
+    ),
+    (
+        "poisson-nll",
+        {"input": [0.0], "target": [2.0], "log_input": False, "full": True},
+        lambda: 2 * mpmath.log(2) - 2 + mpmath.log(4 * mpmath.pi) / 2 - 2 * mpmath.log(mpf(1e-8)),
+    ),
     (
         "gaussian-nll",
         {"input": [0.0], "target": [0.0], "var": [0.0]},
@@ -330,6 +440,11 @@ TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
         "triplet-margin",
         {"anchor": [0.0], "positive": [3.0], "negative": [4.0], "eps": 0.0},
         lambda: mpf(0),
+    ),
+    (
+        "kl-div",
+        {"input": [-1.0, -1.0], "target": [0.5, 0.0]},
+        lambda: mpf("0.5") * (1 - mpmath.log(2)) / 2,
     ),
     (
         "ctc",

@@ -122,7 +122,7 @@ def test_a_shell_completes_names_without_importing_numpy() -> None:
     )
     environment = os.environ | {
         "_LOSSCLI_COMPLETE": "complete_bash",
-        "COMP_WORDS": "losscli compute h",
+        "COMP_WORDS": "losscli compute hu",
         "COMP_CWORD": "2",
     }
     done = start("-c", program, env=environment)

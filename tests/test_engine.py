@@ -64,6 +64,12 @@ MANY: dict[str, dict[str, Any]] = {
         "target_lengths": rng.integers(0, 3, 100),
     },
     "mse": {"input": rng.normal(size=(40, 25)), "target": rng.normal(size=(40, 25))},
+    "poisson-nll": {
+        "input": rng.normal(size=(40, 25)),
+        "target": rng.poisson(3, (40, 25)) + 0.5,
+        "full": True,
+    },
+    "kl-div": {"input": log_probs(40, 25), "target": np.exp(log_probs(40, 25))},
     "smooth-l1": {
         "input": rng.normal(size=(40, 25)),
         "target": rng.normal(size=(1, 25)),
@@ -391,6 +397,18 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
     ),
     ("huber", {"input": [1.0], "target": [1.0], "threads": 0}, UsageError, ("threads is 0",)),
     ("mse", {"input": X23, "target": np.zeros((3, 2))}, ShapeError, ("mse", "(2, 3)", "(3, 2)")),
+    (
+        "poisson-nll",
+        {"input": X23, "target": np.zeros((3, 2))},
+        ShapeError,
+        ("poisson-nll", "(2, 3)", "(3, 2)"),
+    ),
+    (
+        "kl-div",
+        {"input": [1.0], "target": [1.0], "log_target": 1},
+        KindError,
+        ("kl-div", "log_target is 1", "true or false"),
+    ),
     (
         "smooth-l1",
         {"input": [1.0], "target": [1.0], "beta": -1.0},

@@ -284,6 +284,17 @@ def test_bce_with_logits_is_bce_behind_a_sigmoid(x: Any, percent: int, reduction
     assert near(through, slope, [1.0])
 
 
+@given(vectors(), st.sampled_from(["none", "mean", "sum"]), st.booleans())
+def test_soft_margin_is_bce_with_logits_of_other_labels(x: Any, reduction: str, yes: bool) -> None:
+    y = np.full(len(x), 1.0 if yes else -1.0)
+    y[0] = 1
+    others = {"input": x, "target": (y + 1) / 2, "reduction": reduction}
+    mine = {"input": x, "target": y, "reduction": reduction}
+    assert near(compute("soft-margin", **mine), compute("bce-with-logits", **others))
+    slope = grad("bce-with-logits", **others)["input"]
+    assert near(grad("soft-margin", **mine)["input"], slope)
+
+
 @given(tables(3, 4), st.booleans(), st.sampled_from([0.0, 0.2]))
 def test_scores_share_the_gradient(x: Any, distributions: bool, smoothing: float) -> None:
     """What one class gains the others lose: each row of the gradient sums to 0."""
@@ -317,6 +328,20 @@ def test_both_kinds_of_pairs_are_what_is_neither(x: Any, margin: float) -> None:
     assert np.array_equal(value(1), x)
 
 
+@given(tables(2, 4), st.sampled_from([0.5, 3.0, 1024.0]))
+def test_the_cosine_does_not_see_lengths(parts: Any, factor: float) -> None:
+    a, b = parts
+    assume(min(np.abs(a).max(), np.abs(b).max()) > 0.1)
+    for y in (1.0, -1.0):
+        value = compute("cosine-embedding", input1=a, input2=b, target=y, margin=-1)
+        longer = compute("cosine-embedding", input1=factor * a, input2=b, target=y, margin=-1)
+        assert longer == pytest.approx(value, abs=1e-9)  # but for the 1e-12
+        turned = compute("cosine-embedding", input1=b, input2=a, target=y, margin=-1)
+        assert turned == pytest.approx(value, abs=1e-15)
+    both = [compute("cosine-embedding", input1=a, input2=b, target=y, margin=-1) for y in (1, -1)]
+    assert sum(both) == pytest.approx(2, abs=1e-15)  # 1 - cos and cos + 1
+
+
 @given(tables(3, 4))
 def test_swap_is_the_smaller_of_two(parts: Any) -> None:
     a, p, n = parts
@@ -344,3 +369,40 @@ def test_triplets_are_moved_together(parts: Any, p: float) -> None:
 def test_equal_embeddings_cost_the_margin(parts: Any) -> None:
     a, _ = parts
     assert compute("triplet-margin", anchor=a, positive=a, negative=a, margin=0.75) == 0.75
+
+
+@given(tables(3, 4), tables(3, 4))
+def test_kl_div_by_row_and_in_all(scores: Any, others: Any) -> None:
+    """sum is batchmean times the rows; it is cross-entropy without the target's own entropy."""
+    logp = log_softmax(scores)
+    p = np.exp(log_softmax(others))
+    value = compute("kl-div", input=logp, target=p, reduction="sum")
+    batchmean = compute("kl-div", input=logp, target=p, reduction="batchmean")
+    assert near(3 * batchmean, value, p * logp)
+    assert near(12 * compute("kl-div", input=logp, target=p), value, p * logp)
+    assert value >= -1e-14
+    entropy = -(p * np.log(p)).sum()
+    cross = compute("cross-entropy", input=scores, target=p, reduction="sum")
+    assert value + entropy == pytest.approx(cross, rel=1e-12)
+
+
+@given(tables(3, 4), tables(3, 4))
+def test_kl_div_of_logarithms(scores: Any, others: Any) -> None:
+    logp, t = log_softmax(scores), log_softmax(others)
+    given_log = compute("kl-div", input=logp, target=t, log_target=True, reduction="none")
+    plain = compute("kl-div", input=logp, target=np.exp(t), reduction="none")
+    assert given_log == pytest.approx(plain, rel=1e-12, abs=1e-14)
+    assert not compute("kl-div", input=t, target=t, log_target=True)
+
+
+@given(tables(4, 2))
+def test_poisson_nll_of_rates_and_of_their_logarithms(pairs: Any) -> None:
+    x, y = pairs[:, 0], np.abs(pairs[:, 1])
+    for full in (False, True):
+        more = {"target": y, "full": full, "reduction": "none"}
+        of_logs = compute("poisson-nll", input=x, **more)
+        of_rates = compute("poisson-nll", input=np.exp(x), log_input=False, eps=0, **more)
+        assert of_rates == pytest.approx(of_logs, rel=1e-13, abs=1e-13)
+    # the best rate is the count itself
+    slope = grad("poisson-nll", input=y + 0.5, target=y + 0.5, log_input=False, eps=0)["input"]
+    assert not slope.any()

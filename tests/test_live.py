@@ -29,9 +29,18 @@ from golden.make import REFUSED, answer  # noqa: E402
 
 def finite_truth(case: Case) -> bool:
     """Sums of powers overflow in PyTorch where norm and cosine do not; losscli has these."""
-    if case.loss == "cosine-embedding":  # four factors, under a root
+    if case.loss == "cosine-embedding":  # four factors under a root
         return largest(case) > (1e70 if double(case) else 1e9)
     return case.loss == "triplet-margin" and largest(case) > (1e90 if double(case) else 1e10)
+
+
+def small_beside_overflow(case: Case) -> bool:
+    """exp(target) overflows in PyTorch where exp(target) * (target - input) does not."""
+    if case.loss != "kl-div" or not case.options.get("log_target"):
+        return False
+    with np.errstate(all="ignore"):
+        small = np.abs(case.tensors["target"] - case.tensors["input"]) < 1
+    return bool((small & (case.tensors["target"] > (700 if double(case) else 80))).any())
 
 
 def lost_digits(case: Case) -> bool:
@@ -46,8 +55,19 @@ def infinite_neighbour(case: Case) -> bool:
 
 
 def no_terms(case: Case) -> bool:
-    """With swap, PyTorch differentiates d(positive, negative) also where there is no anchor at all."""
-    return case.loss == "triplet-margin" and not all(a.size for a in case.tensors.values())
+    """PyTorch differentiates the norm of a vector also where there is none beside it, as in triplets
+    with swap and without an anchor, and makes nan of infinities."""
+    losses = ("triplet-margin", "cosine-embedding")
+    return case.loss in losses and not all(a.size for a in case.tensors.values())
+
+
+def sum_beside_overflow(case: Case) -> bool:
+    """PyTorch takes the sum over the copies before it multiplies: inf times 0, or inf - inf."""
+    if case.loss not in ("kl-div", "poisson-nll"):
+        return False
+    limit = (700 if double(case) else 80) if case.options.get("log_target") else 1e308
+    narrow = [array for array in case.tensors.values() if array.shape != case.problem().rows]
+    return any(bool((array > limit).any()) for array in narrow)
 
 
 def swap_of_narrow(case: Case) -> bool:
@@ -82,8 +102,19 @@ def one_number(case: Case) -> bool:
     )
 
 
+def exp_overflows(case: Case) -> bool:
+    """soft-margin's exp(-target * input) overflows in PyTorch; the loss itself does not."""
+    if case.loss != "soft-margin":
+        return False
+    with np.errstate(all="ignore"):
+        m = case.tensors["input"] * case.tensors["target"]
+    return bool((m < (-709 if double(case) else -88)).any())
+
+
 VALUE_DEVIATIONS: tuple[Callable[[Case], bool], ...] = (
     finite_truth,
+    small_beside_overflow,
+    exp_overflows,
     infinite_target,
     smoothed_without_weight,
 )
@@ -93,6 +124,7 @@ GRADIENT_DEVIATIONS = (
     lost_digits,
     infinite_neighbour,
     no_terms,
+    sum_beside_overflow,
     swap_of_narrow,
 )
 

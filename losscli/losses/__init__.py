@@ -15,10 +15,10 @@ from losscli.errors import UnknownLoss
 from losscli.parameters import Loss, read_signature, summary_of
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "regression": ("mse", "huber", "smooth-l1", "gaussian-nll"),
-    "classification": ("nll", "cross-entropy", "bce", "bce-with-logits"),
+    "regression": ("mse", "huber", "smooth-l1", "poisson-nll", "gaussian-nll"),
+    "classification": ("nll", "cross-entropy", "bce", "bce-with-logits", "soft-margin"),
     "ranking and embedding": ("margin-ranking", "hinge-embedding", "cosine-embedding", "triplet-margin"),
-    "divergence and sequence": ("ctc",),
+    "divergence and sequence": ("kl-div", "ctc"),
 }
 NAMES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)
 

@@ -61,8 +61,11 @@ def kl_div(
 def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
     """The divergence from probabilities, of which some may be 0."""
     logp = np.log(target + (target == 0))  # 0 ln 0 = 0: ln 1 stands in for ln 0
-    show("logp = where(target == 0, 0, log(target))", logp, "0 at 0, for 0 ln 0 = 0")
-    s = show("s = logp - input", logp - input, "ln p - ln q")
+    if show is not quiet:
+        some = (target == 0).any()
+        text = "where(target == 0, 0, log(target))" if some else "log(target)"
+        show(f"logp = {text}", logp, "ln p; 0 ln 0 counts as 0" if some else "ln p")
+    s = show("s = logp - input", logp - input, "ln p - ln q, log of the ratio")
     loss, text = target * s, "target * s"
     if target.size and np.fmax.reduce(target, axis=None) == np.inf:
         # inf - inf is nan
@@ -86,8 +89,8 @@ def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
 
 def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
     """The divergence from the logarithms of probabilities."""
-    p = show("p = exp(target)", np.exp(target), "probability")
-    s = show("s = target - input", target - input, "ln p - ln q")
+    p = show("p = exp(target)", np.exp(target), "probability of the target")
+    s = show("s = target - input", target - input, "ln p - ln q, log of the ratio")
     loss, text = p * s, "p * s"
     if target.size and np.fmax.reduce(target, axis=None) > np.log(np.finfo(target.dtype).max):
         # e^t overflows where e^t s may not

@@ -206,6 +206,57 @@ def smooth_l1(n: Numbers) -> Iterator[Case]:
     yield case("far away", "none", input=[1e200, -1e308, 1e-200], target=[0.0, 0.0, 0.0])
 
 
+def poisson_nll(n: Numbers) -> Iterator[Case]:
+    x, y = n(2, 3), n.indices(2, 3, below=6).astype(float)
+    rates = n.above_zero(2, 3)
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("full", input=x, target=y + 0.5, full=True)
+    yield from reductions("rates", input=rates, target=y, log_input=False)
+    yield from reductions("rates, full", input=rates, target=y + 0.5, log_input=False, full=True)
+    yield from reductions("float32", input=x, target=y + 0.5, full=True, dtype="float32")
+    yield case(
+        "float32, rates", "none", input=rates, target=y, log_input=False, dtype="float32"
+    )
+    yield case("eps 0.5", "none", input=rates, target=y, log_input=False, eps=0.5)
+    yield case("0-d", input=scalar(1.5), target=scalar(2.0), full=True)
+    yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)))
+    yield from reductions("column against row", input=n(3, 1), target=n.above_zero(2), full=True)
+    yield case("input is broadcast", "sum", input=n(3), target=y)
+    yield case(
+        "Stirling's term, or not", "none", input=[0.0] * 4, target=[0.5, 1.0, 1.5, 5.0], full=True
+    )
+    yield case("counts of 0 and below, full", "none", input=[1.0, 1.0], target=[0.0, -1.0], full=True)
+    yield case(
+        "rates of 0 and below",
+        "none",
+        input=[0.0, 0.0, -1.0, -1e-8],
+        target=[0.0, 2.0, 1.0, 1.0],
+        log_input=False,
+    )
+    yield case(
+        "rate 0 without eps",
+        "none",
+        input=[0.0, 0.0, 1.0],
+        target=[0.0, 1.0, 1.0],
+        log_input=False,
+        eps=0.0,
+    )
+    odd = {
+        "input": [INF, -INF, NAN, 1.0, 1.0, INF, -INF, INF],
+        "target": [1.0, 1.0, 1.0, INF, NAN, 0.0, 0.0, -1.0],
+    }
+    for log_input in (True, False):
+        for full in (False, True):
+            yield case(
+                f"not finite, log_input {log_input}, full {full}",
+                "none",
+                **odd,
+                log_input=log_input,
+                full=full,
+            )
+    yield case("far away", "none", input=[800.0, -800.0, 700.0], target=[1.0, 1.0, 1e300])
+
+
 def gaussian_nll(n: Numbers) -> Iterator[Case]:
     x, y, v = n(2, 3), n(2, 3), n.above_zero(2, 3)
     yield from reductions("plain", input=x, target=y, var=v)
@@ -411,6 +462,25 @@ def bce_with_logits(n: Numbers) -> Iterator[Case]:
     )
 
 
+def soft_margin(n: Numbers) -> Iterator[Case]:
+    x, y = n(2, 3, scale=3), [[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("float32", input=x, target=y, dtype="float32")
+    yield case("labels that are whole numbers", "none", input=n(3), target=[1, -1, 1])
+    yield case("0-d", input=scalar(-1.25), target=scalar(1.0))
+    yield from reductions("empty", input=np.zeros((2, 0)), target=np.zeros((2, 0)))
+    yield from reductions("one target a column", input=x, target=[1.0, -1.0, 1.0])
+    yield case("one target a row", "none", input=x, target=[[1.0], [-1.0]])
+    yield case("one target for all", "sum", input=x, target=scalar(-1.0))
+    yield case("x = 0", "none", input=[0.0, -0.0], target=[1.0, -1.0])
+    yield case("neither 1 nor -1", "none", input=n(4), target=[0.0, 0.5, 2.0, -3.0])
+    yield case("right, by far", "none", input=[40.0, 700.0, -1e4, 1e300], target=[1.0, 1.0, -1.0, 1.0])
+    yield case("wrong, by far", "none", input=[-30.0, 700.0, -80.0], target=[1.0, -1.0, 1.0])
+    yield from reductions(
+        "not finite", input=[INF, NAN, 1.0, INF, 0.0], target=[1.0, 1.0, NAN, 0.0, INF]
+    )
+
+
 def margin_ranking(n: Numbers) -> Iterator[Case]:
     one, two, y = n(2, 3), n(2, 3), [[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
     yield from reductions("plain", input1=one, input2=two, target=y, margin=0.5)
@@ -608,6 +678,49 @@ def triplet_margin(n: Numbers) -> Iterator[Case]:
     )
 
 
+def kl_div(n: Numbers) -> Iterator[Case]:
+    kinds = ("none", "mean", "batchmean", "sum")
+
+    def log_probs(*shape: int) -> Any:
+        x = n(*shape)
+        return np.round(x - np.log(np.exp(x).sum(-1, keepdims=True)), 4)
+
+    x, p = log_probs(2, 3), n.distributions(2, 3)
+    yield from reductions("plain", *kinds, input=x, target=p)
+    yield from reductions("float32", *kinds, input=x, target=p, dtype="float32")
+    t = log_probs(2, 3)
+    yield from reductions("log_target", *kinds, input=x, target=t, log_target=True)
+    yield case("float32, log_target", input=x, target=t, log_target=True, dtype="float32")
+    yield from reductions("one row: batchmean is mean", *kinds, input=x[0], target=p[0])
+    yield from reductions("0-d", *kinds, input=scalar(-1.25), target=scalar(0.5))
+    yield from reductions("empty", *kinds, input=np.zeros((0, 3)), target=np.zeros((0, 3)))
+    yield from reductions("no classes", *kinds, input=np.zeros((3, 0)), target=np.zeros((3, 0)))
+    yield from reductions("three axes", *kinds, input=n(2, 2, 2), target=n.fractions(2, 2, 2))
+    yield from reductions(
+        "input is broadcast: its own first axis counts", *kinds, input=x[0], target=p
+    )
+    yield case("target is broadcast", "batchmean", input=x, target=p[:1])
+    yield case("equal", "none", input=[-0.5, -2.0], target=[-0.5, -2.0], log_target=True)
+    yield from reductions(
+        "probabilities of 0 and 1", *kinds, input=[-0.5, -3.0, 0.0, 2.0], target=[0.0, 1.0, 0.0, 1.0]
+    )
+    yield case("targets outside of [0, 1]", "none", input=[-1.0, -1.0], target=[-0.5, 2.0])
+    yield case(
+        "not finite",
+        "none",
+        input=[-INF, INF, NAN, -INF, INF, NAN, -1.0, 0.0, 1.0, -1.0, -INF],
+        target=[0.0, 0.0, 0.0, 0.5, 0.5, 0.5, INF, INF, INF, NAN, -1.0],
+    )
+    yield case(
+        "not finite, log_target",
+        "none",
+        input=[-1.0, -INF, -INF, INF, -1.0, INF, NAN, -1.0],
+        target=[-INF, -INF, -1.0, -1.0, INF, INF, -1.0, NAN],
+        log_target=True,
+    )
+    yield case("tiny probabilities", "none", input=[-700.0, -1.0], target=[1e-300, 1e-310])
+
+
 def ctc(n: Numbers) -> Iterator[Case]:
     def scores(*shape: int) -> Any:
         x = n(*shape)
@@ -690,15 +803,18 @@ CASES: dict[str, Callable[[Numbers], Iterator[Case]]] = {
     "mse": mse,
     "huber": huber,
     "smooth-l1": smooth_l1,
+    "poisson-nll": poisson_nll,
     "gaussian-nll": gaussian_nll,
     "nll": nll,
     "cross-entropy": cross_entropy,
     "bce": bce,
     "bce-with-logits": bce_with_logits,
+    "soft-margin": soft_margin,
     "margin-ranking": margin_ranking,
     "hinge-embedding": hinge_embedding,
     "cosine-embedding": cosine_embedding,
     "triplet-margin": triplet_margin,
+    "kl-div": kl_div,
     "ctc": ctc,
 }
 

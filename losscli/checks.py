@@ -70,9 +70,18 @@ def kind_text(array: Array) -> str:
 
 
 def class_indices(
-    loss: str, name: str, block: Array, classes: int, ignore: int | None = None, of: str = "input"
+    loss: str,
+    name: str,
+    block: Array,
+    classes: int,
+    ignore: int | None = None,
+    of: str = "input",
+    negative: str = "",
 ) -> None:
-    """RangeError unless every index names one of `classes` classes or is the ignored one."""
+    """RangeError unless every index names one of `classes` classes or is the ignored one.
+
+    `negative` is what to say of an index below 0 that is not the ignored one.
+    """
     if not block.size:
         return
     if int(block.min()) >= 0 and int(block.max()) < classes:
@@ -88,7 +97,7 @@ def class_indices(
     if value == classes and int(kept.min()) >= 1:
         hint = "The indices look as if they started at 1: subtract 1."
     elif value < 0 and ignore is not None:
-        hint = f"To leave rows out, use ignore_index ({ignore}) as their target."
+        hint = negative or f"To leave rows out, use ignore_index ({ignore}) as their target."
     else:
         hint = "Class indices start at 0."
     span = f"0 to {classes - 1}" if classes else "none"

@@ -101,22 +101,26 @@ def _check_one(
         gradient = gradient.sum(0)
     for place in _places(given.shape if rowless else given.shape[1:]):
         cell: Any = place if rowless else (slice(None), *place)
-        analytic = gradient[cell].astype(float)
-        slopes = _slopes(losses, given, cell)
-        for k, (a, *found) in enumerate(zip(*map(np.atleast_1d, (analytic, *slopes)), strict=True)):
-            where = (*(() if rowless else rows[k]), *place)
-            tally.add(name, where, float(a), *map(float, found))
+        for way in (1, 1j) if np.iscomplexobj(problem.tensors[name]) else (1,):
+            analytic = (gradient[cell] * np.conj(way)).real.astype(float)
+            slopes = _slopes(losses, given, cell, way)
+            columns = map(np.atleast_1d, (analytic, *slopes))
+            for k, (a, *found) in enumerate(zip(*columns, strict=True)):
+                where = (*(() if rowless else rows[k]), *place)
+                tally.add(name, where, float(a), *map(float, found))
 
 
-def _slopes(losses: Any, given: Array, cell: Any) -> tuple[Array, Array, Array, Array]:
+def _slopes(
+    losses: Any, given: Array, cell: Any, way: complex
+) -> tuple[Array, Array, Array, Array]:
     """The derivative by Richardson's extrapolation, the slopes to the left and to the right, and how
-    far rounding may have thrown them."""
+    far rounding may have thrown them; `way` is 1, or 1j along the imaginary axis."""
     step = STEP * np.maximum(np.abs(given[cell]), 1e-2)
     here = losses(given)
 
     def at(size: Any) -> Array:
         moved = given.copy()
-        moved[cell] = given[cell] + size
+        moved[cell] = given[cell] + size * way
         found: Array = losses(moved)
         return found
 
@@ -135,7 +139,9 @@ def _places(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 
 
 def _double(value: Any) -> Any:
-    return value.astype(np.float64) if getattr(value, "dtype", None) == np.float32 else value
+    types = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
+    wide = types.get(getattr(value, "dtype", None))
+    return value if wide is None else value.astype(wide)
 
 
 class _Tally:

@@ -76,6 +76,7 @@ class Problem:
         self.dtype = self._computing_type(dtype)
         self.laid, self.rows = lay_out(loss, self.tensors)
         self.warnings: list[str] = []
+        self.remarks: set[str] = set()
 
     # ---- results
 
@@ -128,16 +129,22 @@ class Problem:
         above, of the result's shape; 1 by default, so that with `none` the gradient is of the sum.
         """
         names = self.wrt(wrt)
-        out = {name: np.zeros(self.tensors[name].shape, self.dtype) for name in names}
+        out = {
+            name: np.zeros(self.tensors[name].shape, self.type_of(name, alone=True))
+            for name in names
+        }
         seen = {name: self._seen(name, array) for name, array in out.items()}
         share = self.share(grad_output)
 
         def work(terms: Terms, index: Any) -> dict[str, Array]:
             """Writes the gradients that no other block touches, returns the others."""
+            self.remarks |= {terms.remark} if terms.remark else set()
             found = terms.gradient(self.share_of(share, index, terms.divisor))
             left = {}
             for name in names:
                 piece = found[name]()
+                if np.iscomplexobj(piece) and not np.iscomplexobj(out[name]):
+                    piece = piece.real  # a real tensor moves along the real axis only
                 if self._is_private(name, piece):
                     seen[name][index] = piece
                 else:
@@ -225,9 +232,18 @@ class Problem:
                 continue
             part = self._part(one, index)
             if parameter.tensor.holds == "numbers" or part.dtype.kind == "f":
-                part = np.asarray(part, self.dtype)
+                part = np.asarray(part, self.type_of(name))
             block[name] = part
         return block
+
+    def type_of(self, name: str, *, alone: bool = False) -> np.dtype[Any]:
+        """The type of a tensor's numbers: complex where it is, or where one beside it is."""
+        beside = [name] if alone else list(self.tensors)
+        if self.loss.tensors[name].tensor.complex and any(
+            self.tensors[other].dtype.kind == "c" for other in beside
+        ):
+            return np.result_type(self.dtype, np.complex64)
+        return self.dtype
 
     def take(self, rows: Sequence[tuple[int, ...]]) -> dict[str, Any]:
         """The tensors at single rows, stacked along one row axis."""
@@ -311,8 +327,9 @@ class Problem:
                 continue
             array = _as_array(self.loss.name, name, tensors[name])
             holds = parameter.tensor.holds
-            if array.dtype.kind not in "fiu" or (holds == "indices" and array.dtype.kind == "f"):
-                wanted = "class indices" if holds == "indices" else "real numbers"
+            kinds = "iu" if holds == "indices" else "fiuc" if parameter.tensor.complex else "fiu"
+            if array.dtype.kind not in kinds:
+                wanted = {"iu": "class indices", "fiu": "real numbers"}.get(kinds, "numbers")
                 raise KindError(
                     f"{self.loss.name}: {name} holds {checks.kind_text(array)}; expected {wanted}."
                 )
@@ -327,9 +344,9 @@ class Problem:
         if dtype != "auto":
             return np.dtype(dtype)
         floating = {
-            array.dtype
+            array.real.dtype
             for name, array in self.tensors.items()
-            if self.loss.tensors[name].required and array.dtype.kind == "f"
+            if self.loss.tensors[name].required and array.dtype.kind in "fc"
         }
         return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
 

@@ -19,6 +19,7 @@ import numpy as np
 from losscli.engine import Problem
 from losscli.errors import UsageError
 from losscli.formula import ROW, Arithmetic, Formula, Quantity, number, parse
+from losscli.parameters import plain
 from losscli.work import Recorder, Step, Terms, names_of
 
 ROWS_SHOWN = 3
@@ -177,7 +178,7 @@ class Explanation:
             "steps": [step.to_dict() for step in self.steps],
             "gradients": gradients,
             "inputs": self.inputs,
-            "parameters": dict(self.problem.options),
+            "parameters": {name: plain(value) for name, value in self.problem.options.items()},
             "diagnostics": list(self.diagnostics),
         }
 
@@ -278,14 +279,14 @@ def choose_rows(
 
 
 def evaluable(arithmetic: Arithmetic, value: float) -> str:
-    """The arithmetic as Python; where Python itself would refuse (1/0, log(0)), the value."""
+    """The arithmetic as Python; the value where Python would refuse (1/0, log(0)) or lose a nan in max()."""
     text = arithmetic.python
     try:
         result = eval(compile(ast.parse(text, mode="eval"), "", "eval"), dict(_PYTHON))
-        float(result)
+        lost = math.isnan(value) and not math.isnan(float(result))
     except (ArithmeticError, ValueError, TypeError):
-        return Arithmetic(number(value)).python
-    return text
+        lost = True
+    return Arithmetic(number(value)).python if lost else text
 
 
 _PYTHON = {
@@ -330,9 +331,9 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
             Line(
                 (*(shown[k] if k is not None else ()), *inner),
                 k,
-                step.formula.at(point, step.names),
+                _arithmetic(step, point),
                 step.quantity.at(point),
-                _pick(step, k),
+                _pick(step, point),
             )
         )
     return Worked(
@@ -344,6 +345,13 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
         step.quantity,
         step.more,
     )
+
+
+def _arithmetic(step: Step, point: Mapping[str, int]) -> Arithmetic:
+    """The numbers put into a step's formula; of what a user's function says, there is only the result."""
+    if step.more.get("opaque"):
+        return Arithmetic(number(step.quantity.at(point)))
+    return step.formula.at(point, step.names)
 
 
 def _points(step: Step, rows: int) -> Iterator[dict[str, int]]:
@@ -366,17 +374,18 @@ def _points(step: Step, rows: int) -> Iterator[dict[str, int]]:
 def _picked(step: Step, k: int) -> set[int]:
     """Indices that must not be left out of a long axis: the target's, and that of the largest value."""
     found = set()
-    if (pick := _pick(step, k)) is not None:
+    if (pick := _pick(step, {ROW: k})) is not None:
         found.add(pick)
-    if len(step.quantity.axes) == 2:
+    if len(step.quantity.axes) == 2 and step.quantity.array[k].size:
         found.add(int(np.argmax(step.quantity.array[k])))
     return found
 
 
-def _pick(step: Step, k: int | None) -> int | None:
-    """The index that the step picks in a row: its target's."""
+def _pick(step: Step, point: Mapping[str, int]) -> int | None:
+    """The index that the step picks at a point: its target's."""
     name = step.more.get("picks")
-    return None if name is None or k is None else int(step.names[name].array[k])
+    picks = step.names[name] if name is not None else None
+    return int(picks.at(point)) if picks and {*picks.axes} <= {*point} else None
 
 
 def _some(size: int, room: int, axes: int, always: set[int]) -> list[int]:

@@ -35,6 +35,7 @@ import numpy as np
 Point = Mapping[str, int]  # where on each axis
 
 ROW = "row"  # the name of the row axis
+PART = "part"  # that of the axis of a complex number, which is a real and an imaginary part
 REDUCTIONS = {"sum", "max", "min"}
 _INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,

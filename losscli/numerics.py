@@ -37,19 +37,8 @@ def softmax_parts(scores: Array) -> Softmax:
         largest.reshape(one),
         top.reshape(one[:-1]),
         exps.reshape(scores.shape),
-        row_sums(exps).reshape(one),
+        exps.sum(-1).reshape(one),
     )
-
-
-def row_sums(x: Array) -> Array:
-    """The sums over the last axis of a matrix, pairwise or better."""
-    total: Array
-    if x.shape[-1] > 256:
-        total = x.sum(-1)
-        return total
-    # Many short rows: einsum keeps more partial sums than add.reduce does there, in half the time.
-    total = np.einsum("ij->i", x)
-    return total
 
 
 def pick(x: Array, k: Array) -> Array:
@@ -106,6 +95,18 @@ def kept(x: Array, mask: Array) -> Array:
         product: Array = x * mask  # faster than a choice, and there is no infinity to be lost in it
         return product
     return np.where(mask, x, 0)
+
+
+def unit(z: Array) -> Array:
+    """z / |z| of complex numbers: 0 at 0, nan where z is not finite, as in PyTorch."""
+    length = np.abs(z)
+    found = np.empty_like(z)
+    lost = 0 * z.real + 0 * z.imag  # nan where a part is not finite
+    # by parts, as the quotient of complex numbers goes through 1 / |z|, which may overflow
+    found.real, found.imag = (
+        np.where(length == 0, 0, part / length + lost) for part in (z.real, z.imag)
+    )
+    return found
 
 
 def norm(x: Array, p: float) -> Array:
@@ -170,7 +171,7 @@ def norm_slope_text(p: float, x: str, value: str) -> str:
     if p == 1:
         return f"sign({x})"
     if math.isinf(p):
-        ties = f"sum(where(abs({x}) == {value}, 1, 0))"
+        ties = f"max(sum(where(abs({x}) == {value}, 1, 0)), 1)"
         return f"where(abs({x}) == {value}, sign({x}), 0) / {ties}"
     if p == 2:
         return f"where({value} == 0, 0, {x} / {value})"

@@ -60,6 +60,7 @@ class Tensor:
     at_most: float = math.inf
     nan: bool = True  # whether NaN passes; it then shows in the result
     hint: str = ""  # what to do about a value outside the range
+    complex: bool = False  # whether its numbers may be complex
     behind: Literal["", "log_softmax"] = ""  # the gradient is that of the input of this function
 
 
@@ -73,6 +74,8 @@ class Option:
     at_most: float = math.inf
     below: float = math.inf
     choices: tuple[Any, ...] = ()
+    # Checks what is neither a number, a flag nor one of a few names; raises, or gives the value.
+    read: Callable[[Any], Any] | None = None
 
     @property
     def range(self) -> str:
@@ -137,6 +140,8 @@ class OptionParameter:
 
     def check(self, loss: str, value: Any) -> Any:
         """`value` as this option's type; RangeError or KindError when it is not one or out of range."""
+        if self.option.read is not None:
+            return self.option.read(value)
         expected = self.option.range
         if self.type is bool:
             if not isinstance(value, bool):
@@ -221,6 +226,14 @@ def read_signature(name: str, function: Callable[..., Any]) -> Loss:
     return Loss(name, function, tensors, options, rows)
 
 
+def plain(value: Any) -> Any:
+    """An option's value as text has it: of a function, its name, module:function."""
+    if not callable(value):
+        return value
+    name = getattr(value, "__qualname__", type(value).__qualname__)
+    return f"{getattr(value, '__module__', '')}:{name}"
+
+
 def first_sentence(text: str) -> str:
     """The first sentence of a card."""
     return re.split(r"(?<=[.])\s", " ".join(text.split("\n\n")[0].split()), maxsplit=1)[0]
@@ -233,11 +246,11 @@ def summary_of(source: str, function: str) -> str:
 
 
 def _unwrap(hint: Any) -> list[Any]:
-    """The plain type of a hint and what it is annotated with; `X | None` counts as X."""
+    """The plain type of a hint and what it is annotated with; `X | None` and `X | Y` count as X."""
     if typing.get_origin(hint) is typing.Annotated:
         kind, *notes = typing.get_args(hint)
         return [*_unwrap(kind), *notes]
     if isinstance(hint, types.UnionType):
-        (kind,) = (k for k in typing.get_args(hint) if k is not type(None))
+        kind = next(k for k in typing.get_args(hint) if k is not type(None))
         return [kind]
     return [hint]

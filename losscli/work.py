@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from losscli.formula import ROW, Formula, Quantity, parse
+from losscli.formula import PART, ROW, Formula, Quantity, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,12 +50,14 @@ class Terms:
     gradient: from each row's share dL/dl, shape (rows...), to the gradient by tensor.
     counts:   what each row counts for in the denominator of a mean; None is 1.
     divisor:  what a row's loss is divided by before it enters a mean; None is 1.
+    remark:   a sentence on the gradient that whoever asks for it should be told.
     """
 
     values: Any
     gradient: Callable[[Any], Gradients]
     counts: Any = None
     divisor: Any = None
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,16 @@ def names_of(problem: Problem, rows: Sequence[tuple[int, ...]]) -> dict[str, Qua
     for name, array in problem.take(rows).items() if rows else ():
         if array is not None:
             one = problem.laid[name]
-            names[name] = Quantity(array, one.letters if one.rowless else (ROW, *one.letters))
+            axes = one.letters if one.rowless else (ROW, *one.letters)
+            if np.iscomplexobj(array):
+                array, axes = _parts(array), (*axes, PART)
+            names[name] = Quantity(array, axes)
     return names
+
+
+def _parts(array: Array) -> Array:
+    """Complex numbers as pairs of real ones, along another axis."""
+    return np.stack([array.real, array.imag], -1)
 
 
 class Recorder:
@@ -102,8 +112,11 @@ class Recorder:
         """Record `equation` with its value.
 
         `more` may hold `axes`, the axes of the value where the equation does not tell; `constants` that
-        the equation uses, and `given` quantities by row; `cells`, which of the value's cells exist; and `picks`, the name of the indices
-        that must not be left out where a long row is shortened.
+        the equation uses, and `given` quantities by row; `cells`, which of the value's cells exist;
+        `opaque`, that the value comes from a function that cannot be looked into; `picks`, the name of the
+        indices that must not be left out where a long row is shortened; and
+        `pairs`, for cells that are pairs of the picked class with another one, "each" worked out where
+        they are few, or in a "table".
         """
         formula = parse(equation)
         for name, constant in more.pop("constants", {}).items():
@@ -123,6 +136,8 @@ class Recorder:
     def _shaped(self, value: Any, axes: tuple[str, ...]) -> Any:
         """The value with exactly these axes: kept dimensions of length 1 go, missing ones come."""
         array = np.asarray(value)
+        if np.iscomplexobj(array):
+            array = _parts(array)
         if array.ndim == len(axes):
             return array
         sizes = tuple(self._size(axis) for axis in axes)

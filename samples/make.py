@@ -45,6 +45,7 @@ INDICES = {
     "multi-label-margin": {"target"},
     "ctc": {"targets", "input_lengths", "target_lengths"},
 }
+DISTANCES = {"manhattan": lambda a, b: (a - b).abs().sum(-1)}
 
 
 def main() -> None:
@@ -126,7 +127,9 @@ def pytorch_value(case: dict[str, Any]) -> float:
     for name, value in case.items():
         if name in ("loss", "expect"):
             continue
-        if isinstance(value, str) and name != "reduction":
+        if name == "distance":
+            name, value = "distance_function", DISTANCES[value]
+        elif isinstance(value, str) and name != "reduction":
             value = columns_of(value)
         if isinstance(value, list):
             whole = name in INDICES.get(case["loss"], ())
@@ -134,6 +137,8 @@ def pytorch_value(case: dict[str, Any]) -> float:
         arguments[name] = value
     of_class = arguments.keys() & inspect.signature(loss).parameters.keys()
     made = loss(**{name: arguments.pop(name) for name in of_class})
+    if case["loss"] == "poisson-nll":  # its forward gives the numbers the name of the flag
+        arguments["log_input"] = arguments.pop("input")
     return float(made(**arguments))
 
 

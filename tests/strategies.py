@@ -104,6 +104,14 @@ class Draw:
         """Any numbers of the kind that is drawn."""
         return self._array(shape, NUMBERS[self.kind])
 
+    def complex(self, real: Any) -> Any:
+        """Complex numbers with this real part, or the part alone."""
+        if self.maybe():
+            return real
+        found = np.empty(real.shape, np.result_type(self.dtype, np.complex64))
+        found.real, found.imag = real, self.numbers(real.shape)
+        return found
+
     def positive(self, shape: Sequence[int]) -> Any:
         """Numbers of the kind that is drawn, at least 0 (or NaN)."""
         return np.asarray(np.abs(self.numbers(shape)))
@@ -151,6 +159,13 @@ class Draw:
 
 
 Drawn = tuple[dict[str, Any], dict[str, Any]]
+
+
+def l1(draw: Draw) -> Drawn:
+    tensors, _ = mse(draw)
+    for name in tensors if draw.among(False, False, True) else ():
+        tensors[name] = draw.complex(tensors[name])
+    return tensors, {}
 
 
 def mse(draw: Draw) -> Drawn:
@@ -246,6 +261,39 @@ def soft_margin(draw: Draw) -> Drawn:
     return {"input": draw.numbers(shape), "target": labels}, {}
 
 
+def multi_margin(draw: Draw) -> Drawn:
+    classes, rows = draw.size(), draw.shape(1)
+    tensors = {
+        "input": draw.numbers((*rows, classes)),
+        "target": draw.indices(rows, range(classes)),
+    }
+    if rows in ((), (1,)) and draw.maybe():  # PyTorch takes one for the other
+        tensors["target"] = tensors["target"].reshape(draw.among((1,), ()))
+    if classes == 1 and not rows and draw.maybe():
+        tensors["input"] = tensors["input"].reshape(())
+    if draw.maybe():
+        tensors["weight"] = draw.weights((classes,))
+    return tensors, {"p": draw.among(1, 2), "margin": draw.among(1.0, 0.25, 0.0, -0.5)}
+
+
+def multi_label_margin(draw: Draw) -> Drawn:
+    shape = (*draw.shape(1), draw.size())
+    tensors = {"input": draw.numbers(shape), "target": draw.indices(shape, range(-1, shape[-1]))}
+    return tensors, {}
+
+
+def multi_label_soft_margin(draw: Draw) -> Drawn:
+    shape = (*draw.shape(2), draw.size(0, 4))
+    narrow = draw.narrowed(shape)
+    target = draw.fractions(narrow) if draw.maybe() else draw.numbers(narrow)
+    tensors = {"input": draw.numbers(shape), "target": target}
+    if draw.maybe():
+        tensors["weight"] = draw.weights(draw.narrowed(shape))
+    if len(narrow) == len(shape) and narrow != shape and "weight" not in tensors and draw.maybe():
+        tensors = {"input": tensors["target"], "target": tensors["input"]}
+    return tensors, {}
+
+
 def margin_ranking(draw: Draw) -> Drawn:
     shape = draw.shape()
     tensors = {
@@ -305,6 +353,13 @@ def kl_div(draw: Draw) -> Drawn:
     return {"input": draw.numbers(shape), "target": target}, {"log_target": log_target}
 
 
+def triplet_margin_with_distance(draw: Draw) -> Drawn:
+    tensors, options = triplet_margin(draw)
+    distances = ["euclidean", "manhattan", "chebyshev", "minkowski:3", "squared-euclidean", "cosine"]
+    options = {name: options[name] for name in ("margin", "swap")}
+    return tensors, {**options, "distance": draw.among(*distances)}
+
+
 def ctc(draw: Draw) -> Drawn:
     frames, classes, samples = draw.size(1, 5), draw.size(2, 4), draw.size(1, 3)
     blank = draw.among(0, classes - 1, 1)
@@ -333,6 +388,7 @@ def ctc(draw: Draw) -> Drawn:
 
 
 STRATEGIES: dict[str, Callable[[Draw], Drawn]] = {
+    "l1": l1,
     "mse": mse,
     "huber": huber,
     "smooth-l1": smooth_l1,
@@ -343,10 +399,14 @@ STRATEGIES: dict[str, Callable[[Draw], Drawn]] = {
     "bce": bce,
     "bce-with-logits": bce_with_logits,
     "soft-margin": soft_margin,
+    "multi-margin": multi_margin,
+    "multi-label-margin": multi_label_margin,
+    "multi-label-soft-margin": multi_label_soft_margin,
     "margin-ranking": margin_ranking,
     "hinge-embedding": hinge_embedding,
     "cosine-embedding": cosine_embedding,
     "triplet-margin": triplet_margin,
+    "triplet-margin-with-distance": triplet_margin_with_distance,
     "kl-div": kl_div,
     "ctc": ctc,
 }
@@ -411,6 +471,9 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     if isinstance(data, dict):
         return np.zeros(data["shape"], data["dtype"])
     array = np.array(data, dtype=object)
+    if any(isinstance(number, str) and number.endswith("j") for number in array.flat):
+        array = np.vectorize(complex, [complex])(array)
+        return array.astype(np.result_type(dtype or float, np.complex64))
     whole = all(isinstance(number, int) for number in array.flat)
     return array.astype(int) if whole else array.astype(float).astype(dtype or float)
 
@@ -421,6 +484,8 @@ def apart(actual: Any, expected: Any, tolerance: float, floor: float = 0.0) -> s
     Each number may be off by `tolerance` relative to itself, or to a thousandth of the largest number
     of the array where that is more, plus `floor`. NaN and infinities must be in the same places.
     """
+    if np.iscomplexobj(actual) and np.iscomplexobj(expected):
+        actual, expected = ([np.real(a), np.imag(a)] for a in (actual, expected))
     actual, expected = np.asarray(actual, float), np.asarray(expected, float)
     if actual.shape != expected.shape:
         return f"the shape is {actual.shape}, not {expected.shape}"

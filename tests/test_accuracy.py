@@ -89,6 +89,19 @@ def test_smooth_l1(beta: float) -> None:
         assert ulps(value, smooth_l1(a, b, beta)) <= 4, (a, b)
 
 
+def test_l1() -> None:
+    x, y = np.transpose(PAIRS)
+    for value, a, b in zip(
+        losscli.compute("l1", input=x, target=y, reduction="none"), x, y, strict=True
+    ):
+        assert ulps(value, abs(mpf(a) - mpf(b))) <= 4, (a, b)
+    z = x + 1j * y[::-1]
+    for value, a, b in zip(
+        losscli.compute("l1", input=z, target=y, reduction="none"), z, y, strict=True
+    ):
+        assert ulps(value, abs(mpmath.mpc(complex(a)) - mpf(b))) <= 4, (a, b)
+
+
 def test_mse() -> None:
     x, y = np.transpose(PAIRS)
     found = losscli.compute("mse", input=x, target=y, reduction="none")
@@ -129,6 +142,16 @@ def test_bce_with_logits_confident_and_right(x: float, y: float) -> None:
     (gradient,) = losscli.grad("bce-with-logits", input=[x], target=[y])["input"]
     miss = 1 / (1 + mpmath.exp(abs(mpf(x))))
     assert ulps(gradient, -miss if y else miss) <= 64
+
+
+@pytest.mark.parametrize("y", [0.0, 1.0, 0.3])
+def test_multi_label_soft_margin(y: float) -> None:
+    """One class a row: the same bounds as for bce-with-logits, confident and right ones too."""
+    column = {"input": np.array(LOGITS)[:, None], "target": np.full((len(LOGITS), 1), y)}
+    found = losscli.compute("multi-label-soft-margin", **column, reduction="none")
+    for value, x in zip(found, LOGITS, strict=True):
+        truth = bce_with_logits(x, y)
+        assert truth < 1e-300 or ulps(value, truth) <= 4, x
 
 
 @pytest.mark.parametrize("y", [1.0, -1.0])
@@ -301,7 +324,7 @@ def test_cosine_embedding_of_nearly_parallel_vectors(apart: float, size: int) ->
 @pytest.mark.parametrize("scale", [1.0, 20.0, 200.0])
 @pytest.mark.parametrize(("frames", "labels"), [(3, [1]), (6, [1, 2]), (12, [1, 1, 2]), (5, [])])
 def test_ctc(scale: float, frames: int, labels: list[int]) -> None:
-    scores = rng.normal(0, scale, (frames, 3))
+    scores = np.random.default_rng(frames).normal(0, scale, (frames, 3))
     log_probs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
     value = losscli.compute(
         "ctc",
@@ -311,9 +334,10 @@ def test_ctc(scale: float, frames: int, labels: list[int]) -> None:
         target_lengths=len(labels),
         reduction="sum",
     )
-    # Every frame adds a logarithm; each partial sum rounds to an ulp of its size.
+    # Every frame adds a logarithm; each partial sum rounds to an ulp of its size, or of the
+    # probabilities, up to 1, that are added up.
     truth = ctc(log_probs, labels)
-    assert ulps(value, truth, truth) <= 4 + frames
+    assert ulps(value, truth, max(truth, 1)) <= 4 + frames
 
 
 def ctc(log_probs: Any, labels: list[int]) -> Truth:
@@ -335,6 +359,7 @@ def ctc(log_probs: Any, labels: list[int]) -> Truth:
 
 
 HUGE: dict[str, dict[str, Any]] = {
+    "l1": {"input": [1e308, -1e308j], "target": [1e307, 1e307j]},
     "mse": {"input": [1e154, -1e153], "target": [-1e153, 1e153]},
     "huber": {"input": [1e200, -1e308], "target": [-1e200, 1e307]},
     "smooth-l1": {"input": [1e200, -1e308], "target": [-1e200, 1e307], "beta": 1e250},
@@ -345,12 +370,21 @@ HUGE: dict[str, dict[str, Any]] = {
     "bce": {"input": [0.0, 1.0, 5e-324], "target": [1.0, 0.0, 1.0]},
     "bce-with-logits": {"input": [1e308, -1e308], "target": [0.0, 1.0]},
     "soft-margin": {"input": [1e308, -1e308, -200.0], "target": [-1.0, 1.0, 1.0]},
+    "multi-margin": {"input": [[-1e307, 1e307], [1e308, -1e308]], "target": [0, 0]},
+    "multi-label-margin": {"input": [[-1e307, 1e307], [1e308, -1e308]], "target": [[0, -1]] * 2},
+    "multi-label-soft-margin": {"input": [[1e308, -1e307]], "target": [[0.0, 1.0]]},
     "margin-ranking": {"input1": [1e308, 0.0], "input2": [1e307, 1e308], "target": [-1.0, 1.0]},
     "hinge-embedding": {"input": [1e308, 1e308, -1e308], "target": [1.0, -1.0, -1.0]},
     "cosine-embedding": {
         "input1": [[1e200, 1e200], [1e300, 0.0], [1e-170, 0.0]],
         "input2": [[-1e200, 0.0], [1e300, 1e290], [1e170, 1e3]],
         "target": [1.0, 1.0, -1.0],
+    },
+    "triplet-margin-with-distance": {
+        "anchor": [[1e200, 1e200]],
+        "positive": [[-1e200, 0.0]],
+        "negative": [[0.0, 0.0]],
+        "distance": "cosine",
     },
     "triplet-margin": {
         "anchor": [[1e200, 1e200]],
@@ -381,6 +415,8 @@ def test_finite_where_the_truth_is(loss: str) -> None:
 
 
 TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
+    ("l1", {"input": [0.5, 5.0], "target": [0.0, 2.0]}, lambda: (mpf("0.5") + 3) / 2),
+    ("l1", {"input": [3 + 4j, 1j], "target": [0.0, 0.0]}, lambda: (mpf(5) + 1) / 2),
     ("mse", {"input": [0.5, 5.0], "target": [0.0, 2.0]}, lambda: (mpf("0.25") + 9) / 2),
     ("huber", {"input": [0.1, 5.0], "target": [0.0, 0.0]}, lambda: (mpf("0.005") + mpf("4.5")) / 2),
     (
@@ -401,6 +437,21 @@ TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
     ("bce", {"input": [0.25, 0.0], "target": [1.0, 1.0]}, lambda: (mpmath.log(4) + 100) / 2),
     ("bce-with-logits", {"input": [0.0, 0.0], "target": [0.0, 1.0]}, lambda: mpmath.log(2)),
     ("soft-margin", {"input": [0.0, 0.0], "target": [1.0, -1.0]}, lambda: mpmath.log(2)),
+    (
+        "multi-margin",
+        {"input": [[0.5, 0.25, -2.0]], "target": [0], "p": 2, "weight": [3.0, 1.0, 1.0]},
+        lambda: 3 * mpf("0.75") ** 2 / 3,
+    ),
+    (
+        "multi-label-margin",
+        {"input": [[0.1, 0.2, 0.4, 0.8]], "target": [[3, 0, -1, 1]]},
+        lambda: (mpf("0.4") + mpf("0.6") + mpf("1.1") + mpf("1.3")) / 4,
+    ),
+    (
+        "multi-label-soft-margin",
+        {"input": [[0.0, 0.0]], "target": [[1.0, 0.0]], "weight": [1.0, 3.0]},
+        lambda: 2 * mpmath.log(2),
+    ),
     (
         "poisson-nll",
         {"input": [0.0, 1.0], "target": [3.0, 2.0]},
@@ -435,6 +486,16 @@ TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
         "cosine-embedding",
         {"input1": [3.0, 4.0], "input2": [4.0, 3.0], "target": -1.0, "margin": 0.5},
         lambda: mpf("0.46") - mpf("0.96") * (1 - 25 / mpmath.sqrt(mpf("25.000000000001") ** 2)),
+    ),
+    (
+        "triplet-margin-with-distance",
+        {
+            "anchor": [0.0, 0.0],
+            "positive": [1.0, -2.0],
+            "negative": [0.5, 2.0],
+            "distance": "manhattan",
+        },
+        lambda: 1 + mpf(3) - mpf("2.5"),
     ),
     (
         "triplet-margin",

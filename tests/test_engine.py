@@ -64,6 +64,10 @@ MANY: dict[str, dict[str, Any]] = {
         "target_lengths": rng.integers(0, 3, 100),
     },
     "mse": {"input": rng.normal(size=(40, 25)), "target": rng.normal(size=(40, 25))},
+    "l1": {
+        "input": rng.normal(size=(40, 25)) + 1j * rng.normal(size=(40, 25)),
+        "target": rng.normal(size=(40, 25)),
+    },
     "poisson-nll": {
         "input": rng.normal(size=(40, 25)),
         "target": rng.poisson(3, (40, 25)) + 0.5,
@@ -75,6 +79,52 @@ MANY: dict[str, dict[str, Any]] = {
         "target": rng.normal(size=(1, 25)),
         "beta": 0.5,
     },
+    "nll": {
+        "input": log_probs(400, 4),
+        "target": rng.integers(0, 4, 400),
+        "weight": np.array([0.3, 1.0, 2.0, 0.7]),
+    },
+    "bce": {"input": rng.uniform(0.01, 0.99, (40, 25)), "target": rng.uniform(size=(40, 25))},
+    "soft-margin": {
+        "input": rng.normal(size=(40, 25)),
+        "target": rng.choice([-1.0, 1.0], (40, 25)),
+    },
+    "multi-margin": {
+        "input": rng.normal(size=(400, 4)),
+        "target": rng.integers(0, 4, 400),
+        "p": 2,
+    },
+    "multi-label-margin": {
+        "input": rng.normal(size=(400, 3)),
+        "target": np.array([[0, -1, 0], [2, 1, -1]] * 200),
+    },
+    "multi-label-soft-margin": {
+        "input": rng.normal(size=(400, 3)),
+        "target": rng.integers(0, 2, (400, 3)).astype(float),
+        "weight": np.array([0.3, 1.0, 2.0]),
+    },
+    "margin-ranking": {
+        "input1": rng.normal(size=(40, 25)),
+        "input2": rng.normal(size=(40, 25)),
+        "target": rng.choice([-1.0, 1.0], (40, 1)),
+    },
+    "hinge-embedding": {
+        "input": rng.uniform(0, 2, (40, 25)),
+        "target": rng.choice([-1.0, 1.0], (40, 25)),
+    },
+    "cosine-embedding": {
+        "input1": rng.normal(size=(400, 3)),
+        "input2": rng.normal(size=(400, 3)),
+        "target": rng.choice([-1.0, 1.0], 400),
+    },
+    "triplet-margin-with-distance": {
+        "anchor": rng.normal(size=(400, 3)),
+        "positive": rng.normal(size=(400, 3)),
+        "negative": rng.normal(size=(400, 3)),
+        "distance": "cosine",
+        "swap": True,
+    },
+    "l1": {"input": rng.normal(size=(40, 25)), "target": rng.normal(size=(40, 25))},
 }
 
 
@@ -396,6 +446,8 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
         ("float16", "float32"),
     ),
     ("huber", {"input": [1.0], "target": [1.0], "threads": 0}, UsageError, ("threads is 0",)),
+    ("l1", {"input": ["a"], "target": [1.0]}, KindError, ("l1", "input", "words")),
+    ("l1", {"input": X23, "target": np.zeros((3, 2))}, ShapeError, ("l1", "(2, 3)", "(3, 2)")),
     ("mse", {"input": X23, "target": np.zeros((3, 2))}, ShapeError, ("mse", "(2, 3)", "(3, 2)")),
     (
         "poisson-nll",
@@ -571,10 +623,17 @@ def test_refused(
 
 @pytest.mark.parametrize("loss", NAMES)
 def test_every_loss_refuses_something(loss: str) -> None:
-    """Errors name the loss; every loss's own are in the table."""
-    assert any(name == loss for name, *_ in REFUSED), f"add what {loss} refuses to REFUSED here."
+    """A tensor that is missing, and one with a row too few, in sentences that name the loss."""
     with pytest.raises(UsageError, match=f"^{loss}: .* must be given"):
         losscli.compute(loss)
+    given_ = many(loss)
+    second = [name for name, one in load(loss).tensors.items() if one.required][1]
+    short = {**given_, second: given_[second][:-1]}
+    if len(given_[second]) == 1:
+        short[second] = np.zeros((7, *given_[second].shape[1:]))
+    with pytest.raises(ShapeError, match=f"^{loss}: ") as caught:
+        losscli.compute(loss, **short)
+    assert second in str(caught.value)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

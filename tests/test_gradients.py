@@ -6,6 +6,7 @@ whose gradient is that of what stands in front of a log_softmax (ctc) is differe
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -52,11 +53,12 @@ def compare(case: Case) -> int:
     compared = 0
     for name, gradient in case.grad().items():
         array = case.tensors[name]
-        for place in np.ndindex(array.shape):
+        ways = (1, 1j) if np.iscomplexobj(array) else (1,)
+        for way, place in itertools.product(ways, np.ndindex(array.shape)):
             beside = []
             for step in (STEP, -STEP):
                 moved = array.copy()
-                moved[place] += step
+                moved[place] += step * way
                 beside.append(through(case, name, moved))
             right, left = (beside[0] - value) / STEP, (value - beside[1]) / STEP
             size = max(1.0, abs(right), abs(left))
@@ -64,7 +66,8 @@ def compare(case: Case) -> int:
                 continue
             compared += 1
             slope = (beside[0] - beside[1]) / (2 * STEP)
-            assert gradient[place] == pytest.approx(slope, abs=2e-4 * size), (name, place)
+            along = (gradient[place] * np.conj(way)).real
+            assert along == pytest.approx(slope, abs=2e-4 * size), (name, place)
     return compared
 
 
@@ -77,6 +80,7 @@ def test_central_differences(loss: str, data: st.DataObject) -> None:
 
 
 SETTINGS: dict[str, Case] = {
+    "l1": Case("l1", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
     "mse": Case("mse", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
     "huber": Case("huber", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
     "smooth-l1": Case("smooth-l1", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
@@ -101,6 +105,21 @@ SETTINGS: dict[str, Case] = {
     ),
     "soft-margin": Case(
         "soft-margin", {"input": np.array([0.5, -2.0]), "target": np.array([1.0, -1.0])}
+    ),
+    "multi-margin": Case(
+        "multi-margin", {"input": np.array([[0.5, 0.25, -2.0]]), "target": np.array([0])}, {"p": 2}
+    ),
+    "multi-label-margin": Case(
+        "multi-label-margin",
+        {"input": np.array([[0.5, 0.25, -2.0, 0.0]]), "target": np.array([[0, 2, -1, 1]])},
+    ),
+    "multi-label-soft-margin": Case(
+        "multi-label-soft-margin",
+        {
+            "input": np.array([[0.5, -2.0]]),
+            "target": np.array([[0.0, 1.0]]),
+            "weight": np.array([3.0, 0.5]),
+        },
     ),
     "margin-ranking": Case(
         "margin-ranking",
@@ -128,6 +147,15 @@ SETTINGS: dict[str, Case] = {
             "positive": np.array([[0.0, 2.0]]),
             "negative": np.array([[1.0, 0.25]]),
         },
+    ),
+    "triplet-margin-with-distance": Case(
+        "triplet-margin-with-distance",
+        {
+            "anchor": np.array([[0.5, 1.0]]),
+            "positive": np.array([[0.0, 2.0]]),
+            "negative": np.array([[1.0, 0.25]]),
+        },
+        {"distance": "cosine", "margin": 2.0},
     ),
     "kl-div": Case("kl-div", {"input": np.array([-0.3, -4.0]), "target": np.array([0.1, 0.6])}),
     "ctc": Case(
@@ -183,6 +211,8 @@ def test_grad_output(loss: str, data: st.DataObject) -> None:
         ("gaussian-nll", {"var": (1, 2)}, (3, 2), {"input": (3, 2), "target": (3, 2)}),
         ("margin-ranking", {"input1": (3, 1), "input2": (1, 2)}, (3, 2), {"target": (3, 2)}),
         ("margin-ranking", {"target": (3, 1)}, (3, 2), {"input1": (3, 2), "input2": (3, 2)}),
+        ("multi-label-soft-margin", {"target": (2,), "weight": (3, 1)}, (3, 2), {"input": (3, 2)}),
+        ("multi-label-soft-margin", {"target": ()}, (3, 2), {"input": (3, 2), "weight": (3, 2)}),
         ("triplet-margin", {"anchor": (1, 2)}, (3, 2), {"positive": (3, 2), "negative": (3, 2)}),
         ("triplet-margin", {"negative": (1, 1)}, (3, 2), {"anchor": (3, 2), "positive": (3, 2)}),
         (

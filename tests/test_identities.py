@@ -295,6 +295,50 @@ def test_soft_margin_is_bce_with_logits_of_other_labels(x: Any, reduction: str, 
     assert near(grad("soft-margin", **mine)["input"], slope)
 
 
+@given(tables(3, 4), st.sampled_from([1, 2]), st.sampled_from(["none", "mean", "sum"]))
+def test_margins_of_one_label(x: Any, p: int, reduction: str) -> None:
+    """One label in a list is a class index; the plain sum over pairs says the same."""
+    labels = np.array([0, 3, 1])
+    value = compute("multi-margin", input=x, target=labels, p=p, reduction=reduction)
+    terms = np.maximum(1 - x[range(3), labels][:, None] + x, 0) ** p
+    terms[range(3), labels] = 0
+    reduce: Any = {"none": np.asarray, "mean": np.mean, "sum": np.sum}[reduction]
+    assert near(value, reduce(terms.sum(1) / 4), terms)
+    if p == 1:
+        lists = np.array([[0, -1, 2, 2], [3, -1, -1, -1], [1, -1, 0, 0]])
+        listed = {"input": x, "target": lists, "reduction": reduction}
+        assert near(compute("multi-label-margin", **listed), value, terms)
+        slope = grad("multi-margin", input=x, target=labels, reduction=reduction)["input"]
+        assert near(grad("multi-label-margin", **listed)["input"], slope, [1.0])
+
+
+@given(tables(1, 4), st.lists(st.integers(-1, 3), min_size=4, max_size=4))
+def test_multi_label_margin_adds_up_over_pairs(x: Any, labels: list[int]) -> None:
+    live = labels[: labels.index(-1)] if -1 in labels else labels
+    pairs = [(y, c) for y in live for c in range(4) if c not in live]
+    terms = [max(0.0, 1 - x[0, y] + x[0, c]) for y, c in pairs]
+    value = compute("multi-label-margin", input=x[0], target=labels)
+    assert near(value, sum(terms) / 4, [1.0, *terms])
+
+
+@given(tables(3, 4), st.integers(0, 100), st.sampled_from(["mean", "sum"]), st.booleans())
+def test_multi_label_soft_margin_is_bce_with_logits_by_row(
+    x: Any, percent: int, reduction: str, weighted: bool
+) -> None:
+    given: dict[str, Any] = {"input": x, "target": np.full(4, percent / 100) + np.zeros((3, 1))}
+    if weighted:
+        given["weight"] = [1.0, 0.5, 0.0, 2.0]
+    classes = 4 if reduction == "sum" else 1
+    plain = compute("bce-with-logits", **given, reduction=reduction)
+    by_row = compute("multi-label-soft-margin", **given, reduction=reduction)
+    assert near(by_row * classes, plain)
+    slope = grad("bce-with-logits", **given, reduction=reduction)["input"]
+    mine = grad("multi-label-soft-margin", **given, reduction=reduction)["input"]
+    assert near(mine * classes, slope, [1.0])
+    none = compute("bce-with-logits", **given, reduction="none")
+    assert near(compute("multi-label-soft-margin", **given, reduction="none"), none.mean(1), none)
+
+
 @given(tables(3, 4), st.booleans(), st.sampled_from([0.0, 0.2]))
 def test_scores_share_the_gradient(x: Any, distributions: bool, smoothing: float) -> None:
     """What one class gains the others lose: each row of the gradient sums to 0."""
@@ -340,6 +384,22 @@ def test_the_cosine_does_not_see_lengths(parts: Any, factor: float) -> None:
         assert turned == pytest.approx(value, abs=1e-15)
     both = [compute("cosine-embedding", input1=a, input2=b, target=y, margin=-1) for y in (1, -1)]
     assert sum(both) == pytest.approx(2, abs=1e-15)  # 1 - cos and cos + 1
+
+
+NORMS = {"euclidean": 2.0, "manhattan": 1.0, "chebyshev": np.inf, "minkowski:3": 3.0}
+
+
+@given(tables(9, 4), st.sampled_from(list(NORMS)), st.booleans())
+def test_a_norm_by_name_is_triplet_margin(parts: Any, distance: str, swap: bool) -> None:
+    """Euclidean is p = 2 with eps, as in PyTorch; the others have none."""
+    three = dict(zip(("anchor", "positive", "negative"), parts.reshape(3, 3, 4), strict=True))
+    given_ = {**three, "swap": swap, "margin": 3.0}
+    norm = {"p": NORMS[distance], "eps": 1e-6 if distance == "euclidean" else 0.0}
+    plain = compute("triplet-margin", **given_, **norm)
+    assert compute("triplet-margin-with-distance", **given_, distance=distance) == plain
+    slopes = grad("triplet-margin", **given_, **norm)
+    for name, found in grad("triplet-margin-with-distance", **given_, distance=distance).items():
+        assert np.array_equal(found, slopes[name])
 
 
 @given(tables(3, 4))
@@ -406,3 +466,23 @@ def test_poisson_nll_of_rates_and_of_their_logarithms(pairs: Any) -> None:
     # the best rate is the count itself
     slope = grad("poisson-nll", input=y + 0.5, target=y + 0.5, log_input=False, eps=0)["input"]
     assert not slope.any()
+
+
+@given(tables(4, 2))
+def test_l1_is_smooth_l1_without_beta(pairs: Any) -> None:
+    x, y = pairs.T
+    assert compute("l1", input=x, target=y) == compute("smooth-l1", input=x, target=y, beta=0)
+    slope = grad("l1", input=x, target=y)["input"]
+    assert np.array_equal(slope, grad("smooth-l1", input=x, target=y, beta=0)["input"])
+
+
+@given(tables(4, 2), tables(4, 2))
+def test_l1_of_complex_numbers_is_the_distance_in_the_plane(one: Any, two: Any) -> None:
+    z, w = one @ [1, 1j], two @ [1, 1j]
+    length = np.sqrt(((one - two) ** 2).sum(1))
+    assert near(compute("l1", input=z, target=w, reduction="none"), length, [one, two])
+    real = compute("l1", input=z.real + 0j, target=w.real, reduction="none")
+    assert np.array_equal(real, compute("l1", input=z.real, target=w.real, reduction="none"))
+    # turned by a right angle, the slope turns with the residual
+    slope = grad("l1", input=z, target=w)["input"]
+    assert near(grad("l1", input=1j * z, target=1j * w)["input"], 1j * slope)

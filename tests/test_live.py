@@ -31,7 +31,8 @@ def finite_truth(case: Case) -> bool:
     """Sums of powers overflow in PyTorch where norm and cosine do not; losscli has these."""
     if case.loss == "cosine-embedding":  # four factors under a root
         return largest(case) > (1e70 if double(case) else 1e9)
-    return case.loss == "triplet-margin" and largest(case) > (1e90 if double(case) else 1e10)
+    triplets = case.loss.startswith("triplet-margin")
+    return triplets and largest(case) > (1e90 if double(case) else 1e10)
 
 
 def small_beside_overflow(case: Case) -> bool:
@@ -57,23 +58,25 @@ def infinite_neighbour(case: Case) -> bool:
 def no_terms(case: Case) -> bool:
     """PyTorch differentiates the norm of a vector also where there is none beside it, as in triplets
     with swap and without an anchor, and makes nan of infinities."""
-    losses = ("triplet-margin", "cosine-embedding")
+    losses = ("triplet-margin", "triplet-margin-with-distance", "cosine-embedding")
     return case.loss in losses and not all(a.size for a in case.tensors.values())
 
 
-def sum_beside_overflow(case: Case) -> bool:
-    """PyTorch takes the sum over the copies before it multiplies: inf times 0, or inf - inf."""
-    if case.loss not in ("kl-div", "poisson-nll"):
-        return False
-    limit = (700 if double(case) else 80) if case.options.get("log_target") else 1e308
-    narrow = [array for array in case.tensors.values() if array.shape != case.problem().rows]
-    return any(bool((array > limit).any()) for array in narrow)
-
-
-def swap_of_narrow(case: Case) -> bool:
-    """A bug of losscli's that has a test of its own, test_swap_of_narrow_tensors."""
-    widths = {array.shape[-1:] for array in case.tensors.values()}
-    return case.loss == "triplet-margin" and case.options.get("swap", False) and len(widths) > 1
+def sum_before_product(case: Case) -> bool:
+    """PyTorch adds up the copies of a broadcast tensor, then multiplies: inf times 0, or inf - inf."""
+    tensors, options = case.tensors, case.problem().options
+    with np.errstate(all="ignore"):
+        if case.loss == "kl-div":
+            of_target = np.exp if options["log_target"] else np.log
+            factors = {"target": of_target(tensors["target"])}
+        elif case.loss == "poisson-nll":
+            x, eps = tensors["input"], options["eps"]
+            factors = {"input": np.exp(x) if options["log_input"] else 1 / (x + eps)}
+            factors["target"] = np.log(tensors["target"])
+        else:
+            return False
+    rows = case.problem().rows
+    return any(f.shape != rows and not np.isfinite(f).all() for f in factors.values())
 
 
 def infinite_target(case: Case) -> bool:
@@ -111,10 +114,23 @@ def exp_overflows(case: Case) -> bool:
     return bool((m < (-709 if double(case) else -88)).any())
 
 
+def other_axis(case: Case) -> bool:
+    """Where the others have more axes than input, PyTorch adds up along an axis that is not the classes'."""
+    axes = max(array.ndim for array in case.tensors.values())
+    return case.loss == "multi-label-soft-margin" and axes > case.tensors["input"].ndim
+
+
+def no_rows(case: Case) -> bool:
+    """Of no rows, PyTorch's margin losses return what lies in memory."""
+    margins = case.loss in ("multi-margin", "multi-label-margin")
+    return margins and not case.tensors["input"].size and case.reduction != "none"
+
+
 VALUE_DEVIATIONS: tuple[Callable[[Case], bool], ...] = (
     finite_truth,
     small_beside_overflow,
     exp_overflows,
+    no_rows,
     infinite_target,
     smoothed_without_weight,
 )
@@ -124,8 +140,7 @@ GRADIENT_DEVIATIONS = (
     lost_digits,
     infinite_neighbour,
     no_terms,
-    sum_beside_overflow,
-    swap_of_narrow,
+    sum_before_product,
 )
 
 
@@ -158,7 +173,7 @@ def compare(case: Case, data: st.DataObject) -> None:
         with pytest.raises(LosscliError):
             print(case.compute(), "but PyTorch:", error)
         return
-    assume(not one_number(case))
+    assume(not one_number(case) and not other_axis(case))
     ours = case.compute()
     assume(not any(deviates(case) for deviates in VALUE_DEVIATIONS))
     dtype = ours.dtype
@@ -174,9 +189,6 @@ def compare(case: Case, data: st.DataObject) -> None:
         assert not apart(found[name], gradient, tolerance, slopes), name
 
 
-@pytest.mark.xfail(
-    reason="the slope of d(positive, negative) is summed over the anchor's components"
-)
 def test_swap_of_narrow_tensors() -> None:
     tensors = {"anchor": np.zeros(3), "positive": np.array([0.7]), "negative": np.array([2.0])}
     case = Case("triplet-margin", tensors, {"swap": True})
@@ -203,9 +215,9 @@ def double(case: Case) -> bool:
 
 def shortest(case: Case) -> float:
     """The norm of the shortest vector, if below 1: a direction changes by one over that."""
-    if case.loss != "cosine-embedding":
+    if case.loss != "cosine-embedding" and case.options.get("distance") != "cosine":
         return 1.0
-    vectors = (case.tensors["input1"], case.tensors["input2"])
+    vectors = [array for name, array in case.tensors.items() if name != "target"]
     norms = [np.sqrt((np.clip(a, -1, 1) ** 2).sum(-1) + 1e-12) for a in vectors]
     return float(min(np.fmin.reduce(norm, axis=None, initial=1) for norm in norms))
 
@@ -214,6 +226,6 @@ def largest(case: Case) -> float:
     """The largest finite number in the tensors."""
     found = [1.0]
     for array in case.tensors.values():
-        a = np.abs(np.asarray(array, float))
+        a = np.abs(array).astype(float)
         found.append(float(a[np.isfinite(a)].max(initial=0)))
     return max(found)

@@ -66,6 +66,8 @@ def grad(
     gradients = problem.gradient(names, above)
     for warning in problem.warnings:
         request.talk.warn(warning)
+    for remark in sorted(problem.remarks):
+        request.talk.note(remark)
     if problem.reduction == "none" and above is None:
         request.talk.note("with reduction none, the gradient is that of the sum.")
     deliver_result(gradients, form, request.common)
@@ -84,7 +86,7 @@ def _wanted(problem: Problem, wrt: str | None) -> list[str] | None:
         return [
             name
             for name in problem.loss.differentiable
-            if name in problem.tensors and problem.tensors[name].dtype.kind == "f"
+            if name in problem.tensors and problem.tensors[name].dtype.kind in "fc"
         ]
     return [name.strip().replace("-", "_") for name in wrt.split(",")]
 

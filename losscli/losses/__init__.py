@@ -15,9 +15,9 @@ from losscli.errors import UnknownLoss
 from losscli.parameters import Loss, read_signature, summary_of
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "regression": ("mse", "huber", "smooth-l1", "poisson-nll", "gaussian-nll"),
-    "classification": ("nll", "cross-entropy", "bce", "bce-with-logits", "soft-margin"),
-    "ranking and embedding": ("margin-ranking", "hinge-embedding", "cosine-embedding", "triplet-margin"),
+    "regression": ("l1", "mse", "huber", "smooth-l1", "poisson-nll", "gaussian-nll"),
+    "classification": ("nll", "cross-entropy", "bce", "bce-with-logits", "soft-margin", "multi-margin", "multi-label-margin", "multi-label-soft-margin"),
+    "ranking and embedding": ("margin-ranking", "hinge-embedding", "cosine-embedding", "triplet-margin", "triplet-margin-with-distance"),
     "divergence and sequence": ("kl-div", "ctc"),
 }
 NAMES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losscli.formula import ROW
+from losscli.formula import PART, ROW
+from losscli.parameters import plain
 from losscli.render.numbers import digits_for, holds, relation, rounded, short, text_of
 from losscli.render.typeset import equation, readable, wrapped
 
@@ -27,7 +28,9 @@ Piece = tuple[str, str]
 PageLine = list[Piece]
 
 MARGIN = 4
-_AXES = {"T": "frame", "S": "place", "D": "component"}
+PAIRS = 16  # so many pairs of classes are worked out; of more there is a table
+_AXES = {"T": "frame", "S": "place", "D": "component", "K": "label"}
+_PARTS = ("real", "imaginary")
 LABEL = (16, 30)  # the width of the column of names, at least and at most
 
 
@@ -179,7 +182,7 @@ class _Page:
         """The lines of a step of one number a row; of a table, the one cell that is worked out."""
         inner = [axis for axis in step.axes if axis != ROW]
         lines = list(step.lines)
-        if inner:
+        if inner and not _each_pair(step):
             lines = [_telling(step, lines)] if lines else []
         if step.name == "L" and len(lines) > 1:
             return [self._row(step, line, self.digits) for line in lines]
@@ -215,6 +218,9 @@ class _Page:
             return ""
         e = self.explanation
         label = e.row_name(line.row)
+        if line.pick is not None and step.more.get("pairs"):
+            true, other = (self._place(step, "C", c, line.row) for c in (line.pick, line.at[-1]))
+            return f"{label}, {true} against {other.removeprefix('class ')}"
         if line.pick is not None and len(line.at) == len(e.rows[line.row]):
             label += f"  y = {line.pick}"
             label += f" {e.classes[line.pick]}" if 0 <= line.pick < len(e.classes) else ""
@@ -230,6 +236,8 @@ class _Page:
         classes = self.explanation.classes
         if axis == "C":
             return classes[i] if i < len(classes) else f"class {i}"
+        if axis == PART:
+            return _PARTS[i]
         return f"{_AXES.get(axis, axis.lower())} {i}"
 
     # ---- tables
@@ -237,6 +245,8 @@ class _Page:
     def _tables(self, step: Worked, rows: list[_Row], inner: list[str]) -> Iterator[PageLine]:
         for row in rows:
             yield from self._set(row)
+        if _each_pair(step):
+            return
         if len(inner) == 1:
             yield from self._table_by_row(step, inner[0])
         else:
@@ -264,11 +274,17 @@ class _Page:
         body = [[at.get((i, j)) for i in columns] for j in order]
         if len(self.explanation.rows) > 1:
             yield [(" " * (MARGIN + 2), ""), (self.explanation.row_name(k), "label")]
-        names = [self._column(across, i) for i in columns]
+        picks = {line.at[-2]: line.pick for line in lines}  # of pairs, the true class
+        names = [
+            self._column(across, i) if pick is None else self._column("C", pick)
+            for i, pick in ((i, picks[i]) for i in columns)
+        ]
         yield from self._grid(step, labels, names, columns, body)
 
     def _column(self, axis: str, i: int) -> str:
         classes = self.explanation.classes
+        if axis == PART:
+            return _PARTS[i]
         return classes[i] if axis == "C" and i < len(classes) else str(i)
 
     def _down(self, step: Worked, axis: str, j: int, k: int) -> str:
@@ -353,6 +369,11 @@ def _picked(step: Worked, line: Line) -> str:
     return ""
 
 
+def _each_pair(step: Worked) -> bool:
+    """Whether each pair of classes is to be worked out, and there are few enough."""
+    return step.more.get("pairs") == "each" and len(step.lines) <= PAIRS
+
+
 def _telling(step: Worked, lines: Sequence[Line]) -> Line:
     """The cell of a table that is worked out: the target's, or the one with most to see."""
     for line in lines:
@@ -384,6 +405,9 @@ def _clipped(origin: str, most: int = 36) -> str:
 
 
 def _option(value: Any) -> str:
+    value = plain(value)
+    if isinstance(value, str):
+        return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     return text_of(str(value).lower().replace("e-0", "e-"))

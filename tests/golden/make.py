@@ -34,6 +34,16 @@ FUNCTIONS = {
     "multi-label-margin": "multilabel_margin_loss",
     "multi-label-soft-margin": "multilabel_soft_margin_loss",
 }
+# What the names that --distance takes are in PyTorch.
+DISTANCES: dict[str, Callable[[Any, Any], Any]] = {
+    "euclidean": F.pairwise_distance,
+    "manhattan": functools.partial(F.pairwise_distance, p=1.0, eps=0.0),
+    "chebyshev": functools.partial(F.pairwise_distance, p=INF, eps=0.0),
+    "minkowski:3": functools.partial(F.pairwise_distance, p=3.0, eps=0.0),
+    "minkowski:1.5": functools.partial(F.pairwise_distance, p=1.5, eps=0.0),
+    "squared-euclidean": lambda a, b: ((a - b) ** 2).sum(-1),
+    "cosine": lambda a, b: 1 - F.cosine_similarity(a, b, dim=-1),
+}
 # What PyTorch raises for arguments that it refuses.
 REFUSED = (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError, AssertionError)
 
@@ -47,7 +57,7 @@ def answer(
 ) -> tuple[Any, dict[str, Any]]:
     """PyTorch's value, and its gradient by every tensor that it gives one for."""
     function = getattr(F, FUNCTIONS.get(loss, f"{loss.replace('-', '_')}_loss"))
-    run = functools.partial(function, **options, reduction=reduction)
+    run = functools.partial(function, **_of_pytorch(options), reduction=reduction)
     given = {name: torch.tensor(np.ascontiguousarray(array)) for name, array in tensors.items()}
     given = {name: tensor.reshape(np.shape(tensors[name])) for name, tensor in given.items()}
     key = (loss, *((n, t.dtype) for n, t in given.items()), *sorted(options.items()))
@@ -68,12 +78,20 @@ def answer(
     }
 
 
+def _of_pytorch(options: dict[str, Any]) -> dict[str, Any]:
+    """The options as PyTorch takes them: a distance is a function there."""
+    if "distance" not in options:
+        return options
+    others = {name: value for name, value in options.items() if name != "distance"}
+    return {**others, "distance_function": DISTANCES[options["distance"]]}
+
+
 _WITH_GRADIENT: dict[Any, list[str]] = {}  # what was found out once, for speed
 
 
 def _has_gradient(run: Callable[..., Any], given: dict[str, Any], name: str) -> bool:
     """Whether PyTorch has a derivative by this tensor."""
-    if not given[name].is_floating_point():
+    if not (given[name].is_floating_point() or given[name].is_complex()):
         return False
     try:
         result = run(**{**given, name: given[name].clone().requires_grad_()})
@@ -118,6 +136,8 @@ def case(name: str, reduction: str = "mean", dtype: str = "float64", **arguments
     for n, a in tensors.items():
         if a.dtype.kind == "f":
             tensors[n] = a.astype(dtype)
+        if a.dtype.kind == "c":
+            tensors[n] = a.astype(np.result_type(dtype, np.complex64))
     options = {n: a for n, a in arguments.items() if n not in tensors}
     return {
         "name": name,
@@ -137,6 +157,33 @@ def reductions(name: str, *kinds: str, **arguments: Any) -> Iterator[Case]:
 def scalar(value: float) -> Any:
     """A tensor without axes."""
     return np.array(value, dtype=float)
+
+
+def l1(n: Numbers) -> Iterator[Case]:
+    x, y = n(2, 3), n(2, 3)
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("float32", input=n(5), target=n(5), dtype="float32")
+    yield case("0-d", input=scalar(2.5), target=scalar(-0.5))
+    yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)))
+    yield from reductions("column against row", input=n(3, 1), target=n(2))
+    yield case("input is broadcast", "sum", input=n(3), target=n(2, 3))
+    yield case("equal: slope 0", "none", input=[1.0, -2.5], target=[1.0, -2.5])
+    yield from reductions(
+        "not finite", input=[INF, -INF, NAN, INF, 1.0], target=[0.0, 0.0, 0.0, INF, NAN]
+    )
+    yield case("far away", "none", input=[1e308, -1e308, 1e-308], target=[0.0, 1e307, 0.0])
+    z, w = n(4) + 1j * n(4), n(4) + 1j * n(4)
+    yield from reductions("complex", input=z, target=w)
+    yield from reductions("complex, float32", input=z, target=w, dtype="float32")
+    yield from reductions("complex, real target", input=z, target=n(4))
+    yield case("complex, real input that is broadcast", "none", input=n(1), target=z)
+    yield case("complex, equal", "none", input=[1 + 2j, 0j], target=[1 + 2j, 0j])
+    yield case("complex, far away", "none", input=[1e300 - 1e300j, 1e-200j], target=[0j, 0j])
+    yield from reductions(
+        "complex, not finite",
+        input=[complex(INF, 1), complex(0, -INF), complex(NAN, 1), complex(INF, NAN), 3 + 4j],
+        target=[0j, 0j, 0j, 0j, 0j],
+    )
 
 
 def mse(n: Numbers) -> Iterator[Case]:
@@ -481,6 +528,106 @@ def soft_margin(n: Numbers) -> Iterator[Case]:
     )
 
 
+def multi_margin(n: Numbers) -> Iterator[Case]:
+    x, y, w = n(3, 4), n.indices(3, below=4), [0.5, 2.0, 0.0, 0.3]
+    for p in (1, 2):
+        yield from reductions(f"p = {p}", input=x, target=y, p=p)
+        yield from reductions(f"p = {p}, weight", input=x, target=y, p=p, weight=w)
+        yield case(f"p = {p}, margin 0", "none", input=x, target=y, p=p, margin=0.0)
+        yield case(f"p = {p}, margin -1", "none", input=x, target=y, p=p, margin=-1.0)
+        yield from reductions(f"p = {p}, unbatched", input=n(4), target=np.array(2), p=p, weight=w)
+        yield from reductions(
+            f"p = {p}, on the hinge", input=[[1.0, 0.0, 2.0], [0.5, 0.5, 1.5]], target=[0, 2], p=p
+        )
+        yield from reductions(
+            f"p = {p}, not finite",
+            input=[
+                [INF, 0.0, 1.0],
+                [0.0, INF, -INF],
+                [-INF, -INF, 0.0],
+                [NAN, 0.0, 0.0],
+                [0.0, NAN, 1.0],
+                [INF, INF, 0.0],
+            ],
+            target=[0, 0, 0, 0, 0, 0],
+            p=p,
+        )
+        yield case(
+            f"p = {p}, far away", "none", input=[[-1e150, 1e150], [1e300, -1e300]], target=[0, 0], p=p
+        )
+    yield from reductions("float32", input=x, target=y, weight=w, margin=0.5, p=2, dtype="float32")
+    yield case("a weight below 0", "none", input=x, target=y, weight=[-1.0, 2.0, -0.5, 0.3])
+    yield case("margin inf", "none", input=[[0.0, 1.0]], target=[1], margin=INF)
+    yield case("one row as a vector", "none", input=n(4), target=[2])
+    yield case("one row, target of one number", "none", input=n(1, 4), target=np.array(1))
+    yield case("one class", "none", input=n(2, 1), target=[0, 0])
+    yield case("0-d", "sum", input=scalar(1.5), target=np.array(0))
+    yield case("empty", "none", input=np.zeros((0, 3)), target=np.zeros(0, int))
+
+
+def multi_label_margin(n: Numbers) -> Iterator[Case]:
+    x = n(3, 4)
+    yield from reductions("plain", input=x, target=[[3, 0, -1, 1], [2, -1, -1, -1], [0, 1, 3, -1]])
+    yield from reductions(
+        "float32", input=x, target=[[3, 0, -1, 1], [2, -1, 0, 0], [0, 1, 3, -1]], dtype="float32"
+    )
+    yield from reductions("unbatched", input=n(4), target=[3, 0, -1, 1])
+    yield case("no labels", "none", input=n(2, 3), target=[[-1, 0, 1], [-1, -1, -1]])
+    yield case("no label in any row", "mean", input=n(2, 3), target=[[-1, 0, 1], [-1, -1, -1]])
+    yield case("all labels", "none", input=n(1, 3), target=[[2, 0, 1]])
+    yield from reductions("repeated labels", input=n(2, 3), target=[[0, 0, -1], [2, 2, 2]])
+    yield case("a 1 for each label", "none", input=[[0.1, 0.2, 0.4, 0.8]], target=[[1, 0, 0, 1]])
+    yield from reductions(
+        "on the hinge", input=[[1.0, 0.0, 2.0], [0.5, -0.5, 1.5]], target=[[0, -1, 0], [2, 0, -1]]
+    )
+    odd = [
+        [INF, 0.0, 1.0],
+        [0.0, INF, -INF],
+        [-INF, -INF, 0.0],
+        [NAN, 0.0, 0.0],
+        [0.0, NAN, 1.0],
+        [INF, INF, 0.0],
+    ]
+    yield from reductions("not finite, one label", input=odd, target=[[0, -1, -1]] * 6)
+    yield from reductions("not finite, two labels", input=odd, target=[[0, 1, -1]] * 6)
+    yield case("far away", "none", input=[[-1e300, 1e300], [1e300, -1e300]], target=[[0, -1]] * 2)
+    yield case("one class", "none", input=n(2, 1), target=[[0], [-1]])
+    yield case("one class, unbatched", "none", input=n(1), target=np.array(0))
+    yield case("0-d", "sum", input=scalar(1.5), target=np.array(0))
+    yield case("empty", "none", input=np.zeros((0, 3)), target=np.zeros((0, 3), int))
+
+
+def multi_label_soft_margin(n: Numbers) -> Iterator[Case]:
+    x, y = n(2, 3), [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
+    yield from reductions("plain", input=x, target=y)
+    yield from reductions("float32", input=x, target=y, weight=[0.5, 2.0, 3.0], dtype="float32")
+    yield from reductions("weight (C)", input=x, target=y, weight=[0.5, 0.0, 2.0])
+    yield case("weight (N, 1)", "none", input=x, target=y, weight=[[0.5], [2.0]])
+    yield case("weight of one number", "sum", input=x, target=y, weight=scalar(2.5))
+    yield case("probabilities", "none", input=x, target=n.fractions(2, 3))
+    yield case("targets outside of [0, 1]", "none", input=x, target=n(2, 3))
+    yield from reductions("unbatched", input=n(4), target=[0.0, 1.0, 1.0, 0.0])
+    yield case("three axes", "none", input=n(2, 2, 3), target=n.fractions(2, 2, 3))
+    yield case("one target for all rows", "mean", input=x, target=[1.0, 0.0, 1.0])
+    yield case("one target for all", "none", input=x, target=scalar(1.0))
+    yield case("one score for all classes", "none", input=n(2, 1), target=y, weight=[1.0, 2.0, 3.0])
+    yield case("one row of scores", "none", input=n(1, 3), target=y)
+    yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)))
+    yield from reductions("no classes", input=np.zeros((2, 0)), target=np.zeros((2, 0)))
+    yield case(
+        "far, right and wrong",
+        "none",
+        input=[[40.0], [-40.0], [700.0], [1e4], [-700.0]],
+        target=[[1.0], [0.0], [0.0], [0.25], [1.0]],
+    )
+    yield from reductions(
+        "not finite",
+        input=[[INF], [-INF], [INF], [-INF], [INF], [NAN], [1.0]],
+        target=[[1.0], [0.0], [0.0], [1.0], [0.5], [0.0], [NAN]],
+        weight=[2.0],
+    )
+
+
 def margin_ranking(n: Numbers) -> Iterator[Case]:
     one, two, y = n(2, 3), n(2, 3), [[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
     yield from reductions("plain", input1=one, input2=two, target=y, margin=0.5)
@@ -721,6 +868,63 @@ def kl_div(n: Numbers) -> Iterator[Case]:
     yield case("tiny probabilities", "none", input=[-700.0, -1.0], target=[1e-300, 1e-310])
 
 
+def triplet_margin_with_distance(n: Numbers) -> Iterator[Case]:
+    three = {"anchor": n(3, 3), "positive": n(3, 3), "negative": n(3, 3)}
+    yield from reductions("plain", **three, margin=2.5)
+    yield from reductions("float32", **three, distance="cosine", dtype="float32")
+    yield from reductions("swap", **three, margin=2.5, swap=True)
+    for distance in DISTANCES:
+        given = {**three, "distance": distance, "margin": 4.0}
+        yield from reductions(distance, **given)
+        yield case(f"{distance} with swap", "none", **given, swap=True)
+        yield case(f"{distance} in float32", "none", **given, swap=True, dtype="float32")
+        narrow = {"anchor": n(2, 3), "positive": n(2, 1), "negative": n(1, 1)}
+        if distance != "cosine":  # it does not change with a vector of one component
+            yield case(f"{distance}, one component", "sum", **{**given, **narrow}, swap=True)
+        one = {"anchor": n(3), "positive": n(3), "negative": n(3)}
+        yield case(f"{distance}, one triple", **{**given, **one})
+    yield case(
+        "cosine of vectors of zeros and short ones",
+        "none",
+        anchor=[[0.0, 0.0], [1e-9, 1e-9], [1.0, 1.0]],
+        positive=[[1.0, 2.0], [0.0, 3.0], [0.0, 0.0]],
+        negative=[[0.0, 0.0], [1.0, 0.0], [1e-9, -2e-9]],
+        distance="cosine",
+    )
+    equal = [[1.0, 2.0], [0.0, 0.0]]
+    for distance in ("manhattan", "chebyshev", "minkowski:3", "squared-euclidean"):
+        yield case(
+            f"{distance} of equal vectors and ties",
+            "none",
+            anchor=equal,
+            positive=equal,
+            negative=[[2.0, 3.0], [1.0, -1.0]],
+            distance=distance,
+            margin=3.0,
+            swap=True,
+        )
+    yield from reductions(
+        "empty", anchor=np.zeros((0, 2)), positive=np.zeros((0, 2)), negative=np.zeros((0, 2))
+    )
+    yield case(
+        "on the hinge",
+        "none",
+        anchor=[[0.0], [0.0]],
+        positive=[[1.0], [1.0]],
+        negative=[[2.0], [2.5]],
+        distance="manhattan",
+    )
+    for distance in ("euclidean", "cosine", "squared-euclidean"):
+        yield case(
+            f"{distance} of what is not finite",
+            "none",
+            anchor=[[INF, 0.0], [NAN, 0.0], [0.0, 1.0], [0.0, 1.0]],
+            positive=[[0.0, 1.0], [0.0, 1.0], [INF, 0.0], [0.0, 1.0]],
+            negative=[[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [-INF, 0.0]],
+            distance=distance,
+        )
+
+
 def ctc(n: Numbers) -> Iterator[Case]:
     def scores(*shape: int) -> Any:
         x = n(*shape)
@@ -800,6 +1004,7 @@ def ctc(n: Numbers) -> Iterator[Case]:
 
 
 CASES: dict[str, Callable[[Numbers], Iterator[Case]]] = {
+    "l1": l1,
     "mse": mse,
     "huber": huber,
     "smooth-l1": smooth_l1,
@@ -810,10 +1015,14 @@ CASES: dict[str, Callable[[Numbers], Iterator[Case]]] = {
     "bce": bce,
     "bce-with-logits": bce_with_logits,
     "soft-margin": soft_margin,
+    "multi-margin": multi_margin,
+    "multi-label-margin": multi_label_margin,
+    "multi-label-soft-margin": multi_label_soft_margin,
     "margin-ranking": margin_ranking,
     "hinge-embedding": hinge_embedding,
     "cosine-embedding": cosine_embedding,
     "triplet-margin": triplet_margin,
+    "triplet-margin-with-distance": triplet_margin_with_distance,
     "kl-div": kl_div,
     "ctc": ctc,
 }
@@ -870,6 +1079,8 @@ def _plain(value: Any) -> Any:
         return [_plain(inner) for inner in array]
     if array.dtype.kind in "iu":
         return int(array)
+    if array.dtype.kind == "c":
+        return str(array[()]).strip("()")
     number = float(array)
     if array.dtype == np.float32 and math.isfinite(number):
         number = float(str(np.float32(number)))  # in the digits that float32 needs

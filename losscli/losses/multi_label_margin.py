@@ -1,0 +1,148 @@
+"""Multi-label margin loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+
+from losscli import checks
+from losscli.errors import ShapeError
+from losscli.layout import Laid, shape_text, table_of_scores
+from losscli.numerics import pick
+from losscli.parameters import Array, Rows, Tensor
+from losscli.work import Gradients, Show, Terms, quiet
+
+
+def scores_and_labels(input: Array, target: Array) -> dict[str, Laid]:
+    """Scores by class and a list of labels, as long; a lone class is a row of one."""
+    rows = input.shape[:-1]
+    scores = table_of_scores("multi-label-margin", input, rows)
+    lone = input.size == target.size == 1 and max(input.ndim, target.ndim) == 1
+    if scores is None or not (input.shape == target.shape or lone):
+        raise ShapeError(
+            f"multi-label-margin: input has shape {shape_text(input.shape)} and target "
+            f"{shape_text(target.shape)}; expected equal shapes: as many labels as classes, those that "
+            "are too many filled up with -1."
+        )
+    labels = target.size // max(1, len(input)) if rows else target.size
+    return {
+        "input": scores,
+        "target": Laid(target, lambda a: a.reshape(*rows, labels), ("K",)),
+    }
+
+
+def multi_label_margin(
+    input: Annotated[
+        Array, Tensor("raw scores, one for each class", "(N, C) or (C)", predicted=True)
+    ],
+    target: Annotated[Array, Tensor("true class indices, ended by -1", "(N, C) or (C)", "indices")],
+    *,
+    show: Show = quiet,
+) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_labels)]:
+    """How far the scores of the true classes are from beating every other score by 1.
+
+    For several classes at once out of many, given as lists of their indices: the hinge loss of every
+    pair of a true class and another one. With targets of 0 and 1 use multi-label-soft-margin or
+    bce-with-logits; for one true class, multi-margin.
+
+    Formula
+        h = 1 - x_y + x_c                         for every true class y and every class c that is not true
+        l = 1 / C sum(max(0, h))
+
+    Shapes
+        input: (N, C) or (C). target: the same; a row's labels, then -1, then anything from -1 to C - 1.
+
+    Range
+        input: any numbers. Indices 0 to C - 1. The loss is at least 0; a row without labels costs 0.
+
+    Gradient
+        dl/dx_c is the number of pairs with h > 0 in which c is the other class, less those in which it is
+        the true one, over C. Exactly on the hinge, h = 0, a pair does not count.
+
+    Pitfalls
+        The target is a list of class indices, not a 1 for each true class: [1, 0, 0, 1] reads as the
+        labels 1, 0, 0, 1.
+        What stands behind the first -1 is ignored. A label that is listed twice counts twice.
+        It divides by C, not by the number of pairs.
+        NaN does not show: a comparison with NaN is false, and its term 0.
+        Of no rows at all the sum is 0 and the mean nan; PyTorch returns what lies in memory.
+
+    Errors
+        Unequal shapes, an index outside -1 to C - 1, also behind the first -1, no classes.
+
+    Source
+        torch.nn.MultiLabelMarginLoss.
+    """
+    classes = input.shape[-1]
+    hint = "Below 0 there is only -1, which ends the labels of a row."
+    checks.class_indices("multi-label-margin", "target", target, classes, -1, negative=hint)
+    live = np.logical_and.accumulate(target >= 0, -1)
+    most = max(1, int(live.sum(-1).max(initial=0)))
+    y = np.where(live, target, -1)[:, :most]
+    true = np.zeros(input.shape, bool)
+    row, place = np.nonzero(live)
+    true[row, target[row, place]] = True
+    others = np.where(true, -np.inf, input)
+
+    def missing(k: int) -> Array:
+        """h of each row's k-th label against every class; -inf where that is no pair."""
+        of_label = np.where(live[:, k], pick(input, y[:, k]), np.inf)
+        h: Array = 1 - of_label[:, None] + others
+        return h
+
+    loss = np.zeros(len(input), input.dtype)
+    for k in range(most):
+        loss += np.fmax(missing(k), 0).sum(-1)  # fmax: 0 for nan
+    loss /= classes
+    pairs = live[:, :most, None] & ~true[:, None] if show is not quiet else None
+    if pairs is not None:
+        _show_pairs(y, [missing(k) for k in range(most)], pairs, show)
+        show("l = sum(s) / C", loss, "loss of the row", constants={"C": classes})
+
+    def gradient(share: Array) -> Gradients:
+        def by_input() -> Array:
+            d = np.zeros(input.shape, input.dtype)
+            rows = np.arange(len(d))
+            for k in range(most):
+                on = missing(k) > 0
+                d += on
+                d[rows, y[:, k]] -= on.sum(-1)
+            d *= (share / classes)[:, None]
+            if pairs is not None:
+                _show_counts(y, [missing(k) for k in range(most)], pairs, show)
+            return show(
+                "d_input = share / C * (sum(on, K) - sum(where(y == c, n, 0), K))",
+                d,
+                "as the other, less as a label",
+            )
+
+        return {"input": by_input}
+
+    return Terms(loss, gradient)
+
+
+def _show_pairs(y: Array, missing: Sequence[Array], pairs: Array, show: Show) -> None:
+    """Every pair of a label and another class."""
+    show("y = target", y, "labels before the first -1", axes=("row", "K"), cells=y >= 0)
+    h = show(
+        "h = 1 - pick(input, y) + input",
+        np.stack(missing, 1),
+        "missing, true against other",
+        cells=pairs,
+        picks="y",
+        pairs="each",
+    )
+    t = np.where(pairs, np.fmax(h, 0), 0)
+    show("t = where(h > 0, h, 0)", t, "what it costs", cells=pairs, picks="y", pairs="table")
+    show("s = sum(t)", t.sum(-1), "cost of each label", cells=y >= 0)
+
+
+def _show_counts(y: Array, missing: Sequence[Array], pairs: Array, show: Show) -> None:
+    """Which pairs have a slope, and how many of each label's."""
+    on = (pairs & (np.stack(missing, 1) > 0)).astype(missing[0].dtype)
+    show(
+        "on = where(h > 0, 1, 0)", on, "on or off the hinge", cells=pairs, picks="y", pairs="table"
+    )
+    show("n = sum(on)", on.sum(-1), "pairs that each label loses", cells=y >= 0)

@@ -1,0 +1,107 @@
+"""Poisson negative log-likelihood."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+
+from losscli.numerics import log_of_sum
+from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.work import Gradients, Show, Terms, quiet
+
+
+def poisson_nll(
+    input: Annotated[Array, Tensor("logarithms of predicted rates", "(*)", predicted=True)],
+    target: Annotated[Array, Tensor("true counts", "(*)")],
+    *,
+    log_input: Annotated[bool, Option("input holds logarithms of rates, not rates")] = True,
+    full: Annotated[bool, Option("add Stirling's approximation of ln target!")] = False,
+    eps: Annotated[float, Option("added to a rate before its logarithm")] = 1e-8,
+    show: Show = quiet,
+) -> Annotated[Terms, Rows("(*)")]:
+    """Negative log-probability of a count under a Poisson distribution with the predicted rate.
+
+    For counts: visits, clicks, photons, goals. The model predicts the logarithm of a rate, or with
+    log_input off the rate itself. Errors weigh less where the rate is high; mse weighs them all the same.
+
+    Formula
+        l = e^x - y x                  with x = input, y = target
+        l = x - y ln(x + eps)          without log_input
+        with full, + s:  s = y ln y - y + 0.5 ln(2 pi y)  where y > 1, else 0
+
+    Shapes
+        input, target: (*), any shape; they are broadcast to one another.
+        result: a number; with reduction none the broadcast shape.
+
+    Range
+        target: counts, at least 0, not checked. input: any number; without log_input a rate, at least
+        0: below -eps the loss is nan. The loss may be negative: without full ln y! is missing, which the
+        model does not change.
+
+    Gradient
+        dl/dinput = e^x - y; without log_input 1 - y / (x + eps). Either is 0 where the rate is y.
+        dl/dtarget = -x; without log_input -ln(x + eps); with full + ln y + 0.5 / y where y > 1. With full
+        it is nan for y = 0 and below, as in PyTorch.
+
+    Pitfalls
+        log_input is on by default: a rate of 100 given as input is taken for e^100.
+        full adds Stirling's approximation, not ln y!, and only for y > 1: 0.2299 at y = 1.5, where ln y!
+        is 0.2847; 4.7708 at y = 5, where it is 4.7875.
+        eps keeps a rate of 0 finite: with y = 2 it costs -2 ln(1e-8) = 36.84.
+        Near x = 1 the rounding of x + eps, times a large y, is corrected here; PyTorch lets it stand.
+        Shapes that differ broadcast, without a word.
+
+    Errors
+        Shapes that do not broadcast are refused.
+
+    Source
+        torch.nn.PoissonNLLLoss; Stirling, "Methodus differentialis", 1730.
+    """
+    if log_input:
+        rate = show("rate = exp(input)", np.exp(input), "predicted rate")
+        loss, text = rate - target * input, "rate - target * input"
+    else:
+        g = show("g = log(input + eps)", log_of_sum(input, eps), "log of the rate")
+        loss, text = input - target * g, "input - target * g"
+    if full:
+        on = target > 1
+        y = np.maximum(target, 1)
+        s = on * ((y + 0.5) * np.log(y) - y + 0.5 * math.log(2 * math.pi))
+        show(
+            "s = where(target <= 1, 0, target * log(target) - target + 0.5 * log(2 * pi * target))",
+            s,
+            "Stirling: target above 1 only",
+            constants={"pi": math.pi},
+        )
+        loss, text = loss + s, f"{text} + s"
+    show(f"l = {text}", loss, "full: with Stirling's term" if full else "without ln target!")
+
+    def gradient(share: Array) -> Gradients:
+        def by_input() -> Array:
+            if log_input:
+                return show("d_input = share * (rate - target)", share * (rate - target))
+            d = share * (1 - target / (input + eps))
+            return show("d_input = share * (1 - target / (input + eps))", d)
+
+        def by_target() -> Array:
+            # the logarithm as PyTorch has it: it stands alone here, and no target multiplies its rounding
+            logs, text = (
+                (input, "input") if log_input else (np.log(input + eps), "log(input + eps)")
+            )
+            if not full:
+                return show(f"d_target = -share * {text}", -share * logs)
+            # 0 times an infinity is nan, as in PyTorch: for a target of 0 or below, and for inf
+            k = on * np.log(target) + on * 0.5 / target + 0 * target
+            if show is not quiet:
+                plain = ((target > 0) & (target < np.inf)).all()
+                inner = "0, log(target) + 0.5 / target"
+                if not plain:
+                    inner = "0 * log(target), log(target) + 0.5 / target + 0 * target"
+                show(f"k = where(target <= 1, {inner})", k, "slope of Stirling's term")
+            return show(f"d_target = share * (k - {text})", share * (k - logs))
+
+        return {"input": by_input, "target": by_target}
+
+    return Terms(loss, gradient)

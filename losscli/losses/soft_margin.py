@@ -1,0 +1,71 @@
+"""Soft margin loss."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from losscli.parameters import Array, Rows, Tensor
+from losscli.work import Gradients, Show, Terms, quiet
+
+
+def soft_margin(
+    input: Annotated[Array, Tensor("raw scores", "(*)", predicted=True)],
+    target: Annotated[
+        Array, Tensor("labels 1 and -1", "(*)", differentiable=False, broadcasts="up")
+    ],
+    *,
+    show: Show = quiet,
+) -> Annotated[Terms, Rows("(*)")]:
+    """Logistic loss of a raw score whose label is 1 or -1.
+
+    For yes-or-no questions with labels 1 and -1. It is bce-with-logits of (target + 1) / 2, for labels 1
+    and 0. Against hinge-embedding and multi-margin: smooth, and never quite 0.
+
+    Formula
+        m = y x                                   with x = input, y = target
+        l = ln(1 + e^-m) = max(-m, 0) + ln(1 + e^-|m|)
+
+    Shapes
+        input: (*), any shape. target: broadcasts to it.
+
+    Range
+        input: any number. target: 1 or -1, which PyTorch does not check. The loss is above 0.
+
+    Gradient
+        dl/dinput = -y / (1 + e^m), from -y for a wrong score to 0 for a right one. PyTorch has none for
+        target.
+
+    Pitfalls
+        PyTorch overflows: beyond m = -88 in float32, -709 in float64, it says inf with a gradient of
+        nan. Here the loss is -m there, which is the truth, and the gradient -y.
+        A target of 0 costs ln 2 whatever the score is, and has no gradient: labels 0 and 1 are those of
+        bce-with-logits.
+
+    Errors
+        A target that does not broadcast to the shape of input.
+
+    Source
+        torch.nn.SoftMarginLoss.
+    """
+    m = show("m = target * input", target * input, "score on the label's side")
+    e = np.exp(-np.abs(m))
+    loss = show(
+        "l = max(-m, 0) + log1p(exp(-abs(m)))",
+        np.maximum(-m, 0) + np.log1p(e),
+        "ln(1 + e^-m), no overflow",
+    )
+
+    def gradient(share: Array) -> Gradients:
+        def by_input() -> Array:
+            p = show(
+                "p = exp(min(-m, 0)) / (1 + exp(-abs(m)))",
+                np.exp(np.minimum(-m, 0)) / (1 + e),
+                "probability of the other label",
+            )
+            return show("d_input = -share * target * p", -share * target * p)
+
+        return {"input": by_input}
+
+    return Terms(loss, gradient)

@@ -139,9 +139,10 @@ def _places(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 
 
 def _double(value: Any) -> Any:
-    types = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
-    wide = types.get(getattr(value, "dtype", None))
-    return value if wide is None else value.astype(wide)
+    kind = getattr(value, "dtype", None)
+    if kind == np.complex64:
+        return value.astype(np.complex128)
+    return value.astype(np.float64) if kind == np.float32 else value
 
 
 class _Tally:

@@ -72,7 +72,9 @@ def measured_by(given: Given, loss: str, components: int = 1) -> Measure:
     if name == "minkowski":
         return by_norm(_order(given, order, loss))
     near = difflib.get_close_matches(given, NAMED, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Choose from {', '.join(NAMED)}, module:function."
+    hint = (
+        f"Did you mean {near[0]}?" if near else f"Choose from {', '.join(NAMED)}, module:function."
+    )
     raise UsageError(f"{loss}: distance is {given!r}, which is not one. {hint}")
 
 
@@ -272,5 +274,3 @@ def _by_function(function: Callable[..., Any], name: str, loss: str) -> Measure:
         )
 
     return measure
-
-

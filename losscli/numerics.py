@@ -191,7 +191,7 @@ def shrunk(x: Array) -> tuple[Array, Any]:
     return x / factor[..., None], factor
 
 
-def cosine_shortfall(a: Array, b: Array, e1: Array, e2: Array) -> Array:
+def cosine_shortfall(a: Array, b: Array, e1: Array | float, e2: Array | float) -> Array:
     """1 - a.b / sqrt((a.a + e1) (b.b + e2)) over the last axis, of nearly parallel vectors.
 
     With b = t a + c the difference of (a.a) (b.b) and (a.b)^2 is (a.a) (c.c) - (a.c)^2, where hardly

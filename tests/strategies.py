@@ -355,9 +355,9 @@ def kl_div(draw: Draw) -> Drawn:
 
 def triplet_margin_with_distance(draw: Draw) -> Drawn:
     tensors, options = triplet_margin(draw)
-    distances = ["euclidean", "manhattan", "chebyshev", "minkowski:3", "squared-euclidean", "cosine"]
+    norms = ("euclidean", "manhattan", "chebyshev", "minkowski:3")
     options = {name: options[name] for name in ("margin", "swap")}
-    return tensors, {**options, "distance": draw.among(*distances)}
+    return tensors, {**options, "distance": draw.among(*norms, "squared-euclidean", "cosine")}
 
 
 def ctc(draw: Draw) -> Drawn:

@@ -206,7 +206,7 @@ def test_every_line_is_true(loss: str, kind: str, dtype: str, data: st.DataObjec
     check(case)
 
 
-BROKEN = ("bce-with-logits", "triplet-margin", "ctc")  # to be emptied with KNOWN
+BROKEN = ("cross-entropy", "bce-with-logits", "ctc")  # to be emptied with KNOWN
 FALSE = pytest.mark.xfail(reason="a line of the explanation is not true: see KNOWN")
 
 

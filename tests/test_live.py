@@ -44,6 +44,12 @@ def small_beside_overflow(case: Case) -> bool:
     return bool((small & (case.tensors["target"] > (700 if double(case) else 80))).any())
 
 
+def infinite_complex_target(case: Case) -> bool:
+    """PyTorch subtracts (1 + 0i) target, where an infinity in one part makes the other nan."""
+    target = case.tensors.get("target")
+    return case.loss == "l1" and np.iscomplexobj(target) and not np.isfinite(target).all()
+
+
 def lost_digits(case: Case) -> bool:
     """Of log-probabilities like -1e300, PyTorch's occupancies do not add up to 1; losscli's do."""
     return case.loss == "ctc" and largest(case) > 1e10
@@ -129,6 +135,7 @@ def no_rows(case: Case) -> bool:
 VALUE_DEVIATIONS: tuple[Callable[[Case], bool], ...] = (
     finite_truth,
     small_beside_overflow,
+    infinite_complex_target,
     exp_overflows,
     no_rows,
     infinite_target,

@@ -45,6 +45,7 @@ def pages(folder: Path) -> dict[str, str]:
     found["none.txt"] = losscli.explain(
         "huber", input=[1.0], target=[0.0], reduction="none"
     ).to_text()
+    found["complex.txt"] = losscli.explain("l1", input=[1 + 2j, 3 - 4j], target=[0, 0j]).to_text()
     found["empty.txt"] = losscli.explain("huber", input=[], target=[]).to_text()
     found["not-finite.txt"] = losscli.explain(
         "cross-entropy", input=[[float("inf"), 0.0]], target=[0]

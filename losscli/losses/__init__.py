@@ -16,8 +16,23 @@ from losscli.parameters import Loss, read_signature, summary_of
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "regression": ("l1", "mse", "huber", "smooth-l1", "poisson-nll", "gaussian-nll"),
-    "classification": ("nll", "cross-entropy", "bce", "bce-with-logits", "soft-margin", "multi-margin", "multi-label-margin", "multi-label-soft-margin"),
-    "ranking and embedding": ("margin-ranking", "hinge-embedding", "cosine-embedding", "triplet-margin", "triplet-margin-with-distance"),
+    "classification": (
+        "nll",
+        "cross-entropy",
+        "bce",
+        "bce-with-logits",
+        "soft-margin",
+        "multi-margin",
+        "multi-label-margin",
+        "multi-label-soft-margin",
+    ),
+    "ranking and embedding": (
+        "margin-ranking",
+        "hinge-embedding",
+        "cosine-embedding",
+        "triplet-margin",
+        "triplet-margin-with-distance",
+    ),
     "divergence and sequence": ("kl-div", "ctc"),
 }
 NAMES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)

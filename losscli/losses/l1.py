@@ -44,6 +44,7 @@ def l1(
         The slope is 1 however near the target is: the last steps of a fit need a small learning rate.
         Shapes (N, 1) and (N) broadcast to (N, N), which is hardly ever meant.
         Of complex numbers next to 0, below 1e-308, PyTorch's gradient is nan; losscli has the number.
+        Of a complex target that is infinite in both parts PyTorch's loss is nan; losscli's is inf.
 
     Errors
         Shapes that do not broadcast are refused.

@@ -183,7 +183,8 @@ class _Page:
         inner = [axis for axis in step.axes if axis != ROW]
         lines = list(step.lines)
         if inner and not _each_pair(step):
-            lines = [_telling(step, lines)] if lines else []
+            told = lines and not step.more.get("opaque")
+            lines = [_telling(step, lines)] if told else []
         if step.name == "L" and len(lines) > 1:
             return [self._row(step, line, self.digits) for line in lines]
         digits = digits_for(

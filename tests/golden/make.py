@@ -521,7 +521,9 @@ def soft_margin(n: Numbers) -> Iterator[Case]:
     yield case("one target for all", "sum", input=x, target=scalar(-1.0))
     yield case("x = 0", "none", input=[0.0, -0.0], target=[1.0, -1.0])
     yield case("neither 1 nor -1", "none", input=n(4), target=[0.0, 0.5, 2.0, -3.0])
-    yield case("right, by far", "none", input=[40.0, 700.0, -1e4, 1e300], target=[1.0, 1.0, -1.0, 1.0])
+    yield case(
+        "right, by far", "none", input=[40.0, 700.0, -1e4, 1e300], target=[1.0, 1.0, -1.0, 1.0]
+    )
     yield case("wrong, by far", "none", input=[-30.0, 700.0, -80.0], target=[1.0, -1.0, 1.0])
     yield from reductions(
         "not finite", input=[INF, NAN, 1.0, INF, 0.0], target=[1.0, 1.0, NAN, 0.0, INF]
@@ -552,9 +554,8 @@ def multi_margin(n: Numbers) -> Iterator[Case]:
             target=[0, 0, 0, 0, 0, 0],
             p=p,
         )
-        yield case(
-            f"p = {p}, far away", "none", input=[[-1e150, 1e150], [1e300, -1e300]], target=[0, 0], p=p
-        )
+        far = [[-1e150, 1e150], [1e300, -1e300]]
+        yield case(f"p = {p}, far away", "none", input=far, target=[0, 0], p=p)
     yield from reductions("float32", input=x, target=y, weight=w, margin=0.5, p=2, dtype="float32")
     yield case("a weight below 0", "none", input=x, target=y, weight=[-1.0, 2.0, -0.5, 0.3])
     yield case("margin inf", "none", input=[[0.0, 1.0]], target=[1], margin=INF)
@@ -712,7 +713,11 @@ def cosine_embedding(n: Numbers) -> Iterator[Case]:
         "empty", input1=np.zeros((0, 2)), input2=np.zeros((0, 2)), target=np.zeros(0)
     )
     yield case(
-        "no components", "none", input1=np.zeros((2, 0)), input2=np.zeros((2, 0)), target=[1.0, -1.0]
+        "no components",
+        "none",
+        input1=np.zeros((2, 0)),
+        input2=np.zeros((2, 0)),
+        target=[1.0, -1.0],
     )
     yield case("one for all", "sum", input1=n(1, 2), input2=n(3, 2), target=[1.0, -1.0, 1.0])
     yield case("one target for all", "none", input1=n(3, 2), input2=n(3, 2), target=[1.0])
@@ -725,10 +730,18 @@ def cosine_embedding(n: Numbers) -> Iterator[Case]:
         margin=-1.0,
     )
     yield case(
-        "one component", "none", input1=[[1e-6], [3e-6]], input2=[[2e-6], [-1e-6]], target=[1.0, 1.0]
+        "one component",
+        "none",
+        input1=[[1e-6], [3e-6]],
+        input2=[[2e-6], [-1e-6]],
+        target=[1.0, 1.0],
     )
     yield case(
-        "targets that are neither 1 nor -1", "none", input1=one, input2=two, target=[0.0, 2.0, 0.5, NAN]
+        "targets that are neither 1 nor -1",
+        "none",
+        input1=one,
+        input2=two,
+        target=[0.0, 2.0, 0.5, NAN],
     )
     yield case(
         "vectors of zeros and short ones",

@@ -18,7 +18,7 @@ import numpy as np
 
 from losscli.engine import Problem
 from losscli.errors import UsageError
-from losscli.formula import ROW, Arithmetic, Formula, Quantity, number, parse
+from losscli.formula import ROW, Arithmetic, Formula, Quantity, evaluate, number, parse
 from losscli.parameters import plain
 from losscli.work import Recorder, Step, Terms, names_of
 
@@ -348,10 +348,18 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
 
 
 def _arithmetic(step: Step, point: Mapping[str, int]) -> Arithmetic:
-    """The numbers put into a step's formula; of what a user's function says, there is only the result."""
-    if step.more.get("opaque"):
-        return Arithmetic(number(step.quantity.at(point)))
-    return step.formula.at(point, step.names)
+    """The numbers put into a step's formula.
+
+    There is only the result of what a user's function says, and where nothing but a convention makes a
+    value nan, infinite or 0.
+    """
+    value = step.quantity.at(point)
+    if not step.more.get("opaque"):
+        arithmetic = step.formula.at(point, step.names)
+        found = float(evaluate(arithmetic.tree))
+        if math.isnan(found) == math.isnan(value) and math.isinf(found) == math.isinf(value):
+            return arithmetic
+    return Arithmetic(number(value))
 
 
 def _points(step: Step, rows: int) -> Iterator[dict[str, int]]:

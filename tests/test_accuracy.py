@@ -246,7 +246,9 @@ def stirling(y: float) -> Truth:
 
 @pytest.mark.parametrize("full", [False, True])
 def test_poisson_nll(full: bool) -> None:
-    for x, y in zip(rng.normal(1, 2, 60), [*rng.poisson(5, 40), *10.0 ** rng.uniform(0, 9, 20)], strict=True):
+    for x, y in zip(
+        rng.normal(1, 2, 60), [*rng.poisson(5, 40), *10.0 ** rng.uniform(0, 9, 20)], strict=True
+    ):
         value = losscli.compute("poisson-nll", input=x, target=float(y), full=full)
         parts = [mpmath.exp(mpf(x)), -mpf(float(y)) * mpf(x)]
         if full and y > 1:

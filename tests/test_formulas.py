@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from strategies import Case, cases
 
@@ -182,19 +182,6 @@ def widest(case: Case) -> tuple[int, ...]:
     return max(shapes) if case.loss == "triplet-margin" else ()
 
 
-def known(case: Case) -> bool:
-    """Calls that fail for one of the reasons in KNOWN, each of which has a test below."""
-    if case.loss == "cross-entropy":
-        return bool((case.tensors["target"] == case.options.get("ignore_index")).any())
-    if case.loss == "ctc":
-        plain = Case(case.loss, case.tensors, {"blank": case.options["blank"]})
-        impossible = np.isinf(plain.compute(reduction="none")).any()
-        single = case.tensors["log_probs"].dtype == np.float32
-        overflows = single and case.tensors["log_probs"].max() > 80
-        return bool(overflows or (impossible and case.options["zero_infinity"]))
-    return False
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("kind", ["ordinary", "ties", "large"])
 @pytest.mark.parametrize("loss", NAMES)
@@ -202,17 +189,10 @@ def known(case: Case) -> bool:
 @given(data=st.data())
 def test_every_line_is_true(loss: str, kind: str, dtype: str, data: st.DataObject) -> None:
     case = data.draw(cases(loss, kind, dtype), label="case")
-    assume(not known(case))
     check(case)
 
 
-BROKEN = ("cross-entropy", "bce-with-logits", "ctc")  # to be emptied with KNOWN
-FALSE = pytest.mark.xfail(reason="a line of the explanation is not true: see KNOWN")
-
-
-@pytest.mark.parametrize(
-    "loss", [pytest.param(loss, marks=[FALSE] if loss in BROKEN else []) for loss in NAMES]
-)
+@pytest.mark.parametrize("loss", NAMES)
 @settings(phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False)
 @given(data=st.data())
 def test_every_line_is_true_of_nan_and_infinities(loss: str, data: st.DataObject) -> None:
@@ -227,7 +207,7 @@ def of(loss: str, options: dict[str, Any] | None = None, **tensors: Any) -> Case
     return Case(loss, given_, options or {}, "none")
 
 
-KNOWN = {
+CORNERS = {
     "one class, +inf": of("cross-entropy", input=[[INF]], target=[0]),
     "q of an ignored row": of("cross-entropy", {"ignore_index": 1}, input=[[0.0, 0.0]], target=[1]),
     "-inf + inf": of("bce-with-logits", input=[-INF, 0.0], target=[0.01, 0.0]),
@@ -259,9 +239,8 @@ KNOWN = {
 }
 
 
-@FALSE
-@pytest.mark.parametrize("case", KNOWN.values(), ids=KNOWN)
-def test_known(case: Case) -> None:
+@pytest.mark.parametrize("case", CORNERS.values(), ids=CORNERS)
+def test_corners(case: Case) -> None:
     check(case)
 
 

@@ -46,8 +46,18 @@ def small_beside_overflow(case: Case) -> bool:
 
 def infinite_complex_target(case: Case) -> bool:
     """PyTorch subtracts (1 + 0i) target, where an infinity in one part makes the other nan."""
-    target = case.tensors.get("target")
-    return case.loss == "l1" and np.iscomplexobj(target) and not np.isfinite(target).all()
+    if case.loss != "l1" or not any(map(np.iscomplexobj, case.tensors.values())):
+        return False
+    return not np.isfinite(case.tensors["target"]).all()
+
+
+def complex_next_to_0(case: Case) -> bool:
+    """PyTorch divides by way of 1 / |z|, which overflows."""
+    if case.loss != "l1" or not any(map(np.iscomplexobj, case.tensors.values())):
+        return False
+    with np.errstate(all="ignore"):
+        length = np.abs(case.tensors["input"] - case.tensors["target"])
+    return bool(((length > 0) & (length < (1e-300 if double(case) else 1e-36))).any())
 
 
 def lost_digits(case: Case) -> bool:
@@ -148,6 +158,7 @@ GRADIENT_DEVIATIONS = (
     infinite_neighbour,
     no_terms,
     sum_before_product,
+    complex_next_to_0,
 )
 
 

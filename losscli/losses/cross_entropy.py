@@ -192,7 +192,7 @@ def _of_labels(
             missing = np.where(label == soft.top, -part * soft.rest[..., 0], pick(d, label) - s)
             put(d, label, missing)
             if show is not quiet:
-                less = _show_less_target(soft, label, kept, show)
+                less = _show_less_target(soft, target, show)
                 each = "share * w" if weighted else "share"
                 show(f"d_input = {unless_ignored(f'{each} * {less}')}", d, picks="target")
             return d
@@ -219,7 +219,7 @@ def _of_distributions(
     if counts is not None:
         kept = target != ignore_index
         ignoring = not kept.all()
-        q = _one_hot(np.where(kept, target, 0), kept, soft.exps)
+        q = _one_hot(target, soft.exps)
         text = "where(c == target, 1, 0)"
     if label_smoothing:
         q = q * (1 - label_smoothing) + label_smoothing / classes
@@ -229,6 +229,8 @@ def _of_distributions(
     show("logp = input - lse", logp, "log-probabilities")
     wq, wq_text = (q, "q") if weight is None else (weight * q, "weight * q")
     loss = -(wq * logp).sum(-1)
+    if counts is not None and label_smoothing == 1:
+        loss += 0 * pick(logp, np.where(kept, target, 0))  # PyTorch: 0 times the unsmoothed loss
     text = f"-sum({wq_text} * logp)"
     if ignoring:
         loss[~kept] = 0
@@ -279,19 +281,19 @@ def _probabilities(soft: Softmax) -> Array:
     return p
 
 
-def _show_less_target(soft: Softmax, label: Array, kept: Array, show: Show) -> str:
+def _show_less_target(soft: Softmax, target: Array, show: Show) -> str:
     """Shows p and q; the formula of p - q, in which no digits are lost for a confident row."""
     p = show("p = exp(input - lse)", _probabilities(soft), "softmax", picks="target")
-    q = _one_hot(label, kept, p)
+    q = _one_hot(target, p)
     if (soft.rest > 1e-6).all():
         show("q = where(c == target, 1, 0)", q, "the target as 0 and 1", picks="target")
         return "(p - q)"
-    show("miss = sum(where(c == target, 0, p))", (p * (1 - q)).sum(-1), "1 - p of the target")
+    others = np.where(q == 1, 0, p).sum(-1)
+    show("miss = sum(where(c == target, 0, p))", others, "1 - p of the target")
     return "where(c == target, -miss, p)"
 
 
-def _one_hot(label: Array, kept: Array, like: Array) -> Array:
-    """1 at the label's class and 0 elsewhere; 0 everywhere for rows that are left out."""
-    q = np.zeros_like(like)
-    put(q, label, kept.astype(like.dtype))
-    return q
+def _one_hot(target: Array, like: Array) -> Array:
+    """1 at the target's class and 0 elsewhere."""
+    hot: Array = np.arange(like.shape[-1]) == target[..., None]
+    return hot.astype(like.dtype)

@@ -342,8 +342,9 @@ class _Lesson:
         self.likelihood = likelihood
         logs = lattice.log_probs.astype(np.float64)
         self.best = logs.max(2)
-        extreme = np.abs(likelihood[np.isfinite(likelihood)]) > 650
-        self.relative = bool(extreme.any() or (self.best > 650).any())
+        most = 650 if likelihood.dtype == np.float64 else 80  # what an exponential can hold
+        extreme = np.abs(likelihood[np.isfinite(likelihood)]) > most
+        self.relative = bool(extreme.any() or (self.best > most).any())
         self.p = np.exp(logs - self.best[..., None]) if self.relative else np.exp(logs)
         self.emitted = np.take_along_axis(self.p, lattice.labels[:, None, :], 2)
         n, frames, places = self.emitted.shape
@@ -439,13 +440,16 @@ class _Lesson:
             cells=frames,
         )
         p = "exp(log_probs)" if self.relative else "p"
-        here = np.where(self.alike == 0, 0, share) if self.zero_infinity else share
         log_probs = self.lattice.log_probs.astype(np.float64)
-        worked = here[:, None, None] * (np.exp(log_probs) - occupancy)
+        worked = share[:, None, None] * (np.exp(log_probs) - occupancy)
+        text = f"where(t < input_lengths, share * ({p} - occupancy), 0)"
+        if self.zero_infinity:
+            worked = np.where((self.alike == 0)[:, None, None], 0, worked)
+            text = f"where(likelihood == 0, 0, {text})"
+        worked = np.where(np.isfinite(worked) & ~np.isinf(d), worked, d)
         frames &= ~np.isnan(d) | np.isnan(worked)  # what PyTorch makes nan has no arithmetic
-        on = "share" if not self.zero_infinity else "where(likelihood == 0, 0, share)"
         show(
-            f"d_log_probs = where(t < input_lengths, {on} * ({p} - occupancy), 0)",
+            f"d_log_probs = {text}",
             np.where(self.cells[:, :, :1], worked, 0),
             "as PyTorch returns it: the derivative by the scores in front of a log_softmax",
             axes=("row", "T", "C"),

@@ -81,10 +81,9 @@ def multi_label_margin(
     live = np.logical_and.accumulate(target >= 0, -1)
     most = max(1, int(live.sum(-1).max(initial=0)))
     y = np.where(live, target, -1)[:, :most]
-    true = np.zeros(input.shape, bool)
     row, place = np.nonzero(live)
-    true[row, target[row, place]] = True
-    others = np.where(true, -np.inf, input)
+    others = input.copy()
+    others[row, target[row, place]] = -np.inf
 
     def missing(k: int) -> Array:
         """h of each row's k-th label against every class; -inf where that is no pair."""
@@ -96,8 +95,9 @@ def multi_label_margin(
     for k in range(most):
         loss += np.fmax(missing(k), 0).sum(-1)  # fmax: 0 for nan
     loss /= classes
-    pairs = live[:, :most, None] & ~true[:, None] if show is not quiet else None
-    if pairs is not None:
+    if show is not quiet:
+        true = (y[..., None] == np.arange(classes)).any(1)
+        pairs = live[:, :most, None] & ~true[:, None]
         _show_pairs(y, [missing(k) for k in range(most)], pairs, show)
         show("l = sum(s) / C", loss, "loss of the row", constants={"C": classes})
 
@@ -110,7 +110,7 @@ def multi_label_margin(
                 d += on
                 d[rows, y[:, k]] -= on.sum(-1)
             d *= (share / classes)[:, None]
-            if pairs is not None:
+            if show is not quiet:
                 _show_counts(y, [missing(k) for k in range(most)], pairs, show)
             return show(
                 "d_input = share / C * (sum(on, K) - sum(where(y == c, n, 0), K))",

@@ -81,7 +81,7 @@ def multi_margin(
     t = np.fmax(h, 0)  # 0 for nan
     t = t * t if p == 2 else t
     put(t, target, np.zeros_like(true))
-    others = np.arange(classes) != target[..., None]
+    others = np.arange(classes) != target[..., None] if show is not quiet else None
     show(
         "h = margin - pick(input, target) + input",
         h,
@@ -114,7 +114,7 @@ def multi_margin(
             shared = share if weight is None else share * w
             each = "share" if weight is None else "share * w"
             d = (shared / classes)[..., None] * u
-            put(d, target, -d.sum(-1))
+            put(d, target, 0 - d.sum(-1))  # 0, not -0
             return show(f"d_input = {each} / C * where(c == target, -sum(u), u)", d, picks="target")
 
         return {"input": by_input}

@@ -142,6 +142,11 @@ class Explanation:
             }
         return found
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every option with its value; a function by its name."""
+        return {name: plain(value) for name, value in self.problem.options.items()}
+
     def row_name(self, k: int) -> str:
         """What the k-th shown row is called."""
         index = self.rows[k]
@@ -178,7 +183,7 @@ class Explanation:
             "steps": [step.to_dict() for step in self.steps],
             "gradients": gradients,
             "inputs": self.inputs,
-            "parameters": {name: plain(value) for name, value in self.problem.options.items()},
+            "parameters": self.parameters,
             "diagnostics": list(self.diagnostics),
         }
 

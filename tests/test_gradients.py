@@ -83,9 +83,13 @@ SETTINGS: dict[str, Case] = {
     "l1": Case("l1", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
     "mse": Case("mse", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
     "huber": Case("huber", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
-    "smooth-l1": Case("smooth-l1", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}),
+    "smooth-l1": Case(
+        "smooth-l1", {"input": np.array([0.3, -4.0]), "target": np.array([0.1, 1.0])}
+    ),
     "poisson-nll": Case(
-        "poisson-nll", {"input": np.array([0.3, -1.0]), "target": np.array([3.0, 0.5])}, {"full": True}
+        "poisson-nll",
+        {"input": np.array([0.3, -1.0]), "target": np.array([3.0, 0.5])},
+        {"full": True},
     ),
     "gaussian-nll": Case(
         "gaussian-nll",

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from losscli.formula import PART, ROW
-from losscli.parameters import plain
 from losscli.render.numbers import digits_for, holds, relation, rounded, short, text_of
 from losscli.render.typeset import equation, readable, wrapped
 
@@ -101,7 +100,7 @@ class _Page:
             origin = e.origins.get(tensor, "")
             source = f" from {_clipped(origin)}" if origin not in ("", e.case, "in place") else ""
             items.append(f"{tensor} {shape}{kind}{source}")
-        for option, value in problem.options.items():
+        for option, value in e.parameters.items():
             default = problem.loss.options[option].default
             if value != default or option in {n for s in e.steps for n in s.formula.names}:
                 items.append(f"{option} {_option(value)}")
@@ -406,7 +405,6 @@ def _clipped(origin: str, most: int = 36) -> str:
 
 
 def _option(value: Any) -> str:
-    value = plain(value)
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

@@ -261,9 +261,7 @@ def poisson_nll(n: Numbers) -> Iterator[Case]:
     yield from reductions("rates", input=rates, target=y, log_input=False)
     yield from reductions("rates, full", input=rates, target=y + 0.5, log_input=False, full=True)
     yield from reductions("float32", input=x, target=y + 0.5, full=True, dtype="float32")
-    yield case(
-        "float32, rates", "none", input=rates, target=y, log_input=False, dtype="float32"
-    )
+    yield case("float32, rates", "none", input=rates, target=y, log_input=False, dtype="float32")
     yield case("eps 0.5", "none", input=rates, target=y, log_input=False, eps=0.5)
     yield case("0-d", input=scalar(1.5), target=scalar(2.0), full=True)
     yield from reductions("empty", input=np.zeros((0, 3)), target=np.zeros((0, 3)))
@@ -272,7 +270,9 @@ def poisson_nll(n: Numbers) -> Iterator[Case]:
     yield case(
         "Stirling's term, or not", "none", input=[0.0] * 4, target=[0.5, 1.0, 1.5, 5.0], full=True
     )
-    yield case("counts of 0 and below, full", "none", input=[1.0, 1.0], target=[0.0, -1.0], full=True)
+    yield case(
+        "counts of 0 and below, full", "none", input=[1.0, 1.0], target=[0.0, -1.0], full=True
+    )
     yield case(
         "rates of 0 and below",
         "none",
@@ -862,7 +862,10 @@ def kl_div(n: Numbers) -> Iterator[Case]:
     yield case("target is broadcast", "batchmean", input=x, target=p[:1])
     yield case("equal", "none", input=[-0.5, -2.0], target=[-0.5, -2.0], log_target=True)
     yield from reductions(
-        "probabilities of 0 and 1", *kinds, input=[-0.5, -3.0, 0.0, 2.0], target=[0.0, 1.0, 0.0, 1.0]
+        "probabilities of 0 and 1",
+        *kinds,
+        input=[-0.5, -3.0, 0.0, 2.0],
+        target=[0.0, 1.0, 0.0, 1.0],
     )
     yield case("targets outside of [0, 1]", "none", input=[-1.0, -1.0], target=[-0.5, 2.0])
     yield case(

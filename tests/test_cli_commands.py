@@ -456,3 +456,13 @@ def test_an_error_of_ours_is_not_hidden() -> None:
 
     with pytest.raises(AssertionError):
         exit_code(fail)
+
+
+def test_a_case_cannot_name_code_to_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    vectors = "anchor: [[1, 2]]\npositive: [[1, 2]]\nnegative: [[3, 4]]\n"
+    case = tmp_path / "case.yaml"
+    for distance, code in (("os:getcwd", 2), ("minkowski:3", 0), ("cosine", 0)):
+        case.write_text(f"{vectors}distance: {distance}\n")
+        assert cli.run(["compute", "triplet-margin-with-distance", str(case)]) == code
+        if code:
+            assert "give it as --distance os:getcwd" in capfd.readouterr().err

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from strategies import cases
 
@@ -118,7 +118,7 @@ def check(arithmetic: str, sign: str, result: str, digits: int = 4) -> None:
 @pytest.mark.parametrize("loss", NAMES)
 @pytest.mark.parametrize("kind", ["ordinary", "ties", "large"])
 def test_every_printed_line_is_true(loss: str, kind: str) -> None:
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
     @given(cases(loss, kind), st.integers(2, 8), st.sampled_from([60, 80, 120]))
     def all_of_it(case: Any, digits: int, width: int) -> None:
         for arithmetic, sign, result in printed(case.explain(), digits, width):

@@ -6,6 +6,7 @@ An option overrides the case, the case overrides the default.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -127,11 +128,22 @@ def _settings(request: Request, case: Mapping[str, Any]) -> dict[str, str]:
 def _options(request: Request, case: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the loss that are given, checked."""
     loss = request.loss
+    _refuse_code(request, case)
     given = {name: case[name] for name in loss.options if name in case} | request.options
     return {
         name: loss.options[name].check(loss.name, numbers.from_text(value, loss.options[name].type))
         for name, value in given.items()
     }
+
+
+def _refuse_code(request: Request, case: Mapping[str, Any]) -> None:
+    """UsageError where a case names a function: reading somebody's data must not run their code."""
+    for name in request.loss.options.keys() & case.keys():
+        if name not in request.options and re.match(r"[^\d\W][\w.]*:[^\d\W]\w*$", str(case[name])):
+            raise UsageError(
+                f"{request.case}: {name} is {case[name]!r}, a function, which a case may not name; "
+                f"give it as {_flag(name)} {case[name]}."
+            )
 
 
 def _read_tensors(

@@ -303,6 +303,8 @@ class _Page:
         body: list[list[float | None]],
     ) -> Iterator[PageLine]:
         """A table of numbers, in as many columns as fit, with ⋯ where indices are left out."""
+        if not columns:
+            return
         texts = [
             ["" if v is None else text_of(short(v, self.digits, self.eps)) for v in row]
             for row in body

@@ -85,7 +85,10 @@ class _Readable(Writer):
                     0,
                 )
             case "exp", [x]:
-                return f"e^{self.part(x, self.ATOM)}".replace(" ", NO_BREAK), self.POWER
+                power = self.part(x, self.ATOM)
+                if not power.startswith("(") and not isinstance(x, (ast.Constant, ast.Name)):
+                    power = f"({power})"
+                return f"e^{power}".replace(" ", NO_BREAK), self.POWER
             case "abs", [x]:
                 return f"|{self.part(x, 0)}|", self.ATOM
             case "sqrt", [x]:

@@ -82,7 +82,9 @@ def test_help_of_a_loss(losscli: Losscli, verb: str, name: str) -> None:
 
 def test_help_of_a_verb_has_every_loss(losscli: Losscli) -> None:
     out = losscli("compute", "--help").out
-    assert all(f"  {name} " in out for name in NAMES)
+    assert {
+        line.split()[0] for line in out.splitlines() if line.startswith("  ") and line.strip()
+    } >= {*NAMES}
     assert all(f"Losses, {family}:" in out for family in FAMILIES)
 
 

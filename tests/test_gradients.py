@@ -27,8 +27,8 @@ def not_differentiated(case: Case) -> bool:
     And gaussian-nll's floor under var is left out of the derivative, as in PyTorch. Beside a vector of
     zeros the cosine turns within 1e-6.
     """
-    if case.loss == "cosine-embedding":
-        vectors = (case.tensors["input1"], case.tensors["input2"])
+    if case.loss == "cosine-embedding" or case.options.get("distance") == "cosine":
+        vectors = [case.tensors[name] for name in load(case.loss).predicted]
         return any((np.abs(a).max(-1, initial=0) < 0.1).any() for a in vectors)
     for name, parameter in load(case.loss).tensors.items():
         low, high = parameter.tensor.at_least, parameter.tensor.at_most

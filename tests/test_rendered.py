@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ EXAMPLE: dict[str, Any] = {
 def page_of_sample(name: str, folder: Path) -> str:
     """`losscli explain` on the sample of a loss."""
     out = folder / f"{name}.txt"
-    code = run(["explain", name, str(ROOT / "samples" / f"{name}.yaml"), "--output", str(out)])
-    assert code == 0
-    return out.read_text("utf-8").replace(f"{ROOT}/", "")
+    with chdir(ROOT):  # the page names the case as it was typed
+        assert run(["explain", name, f"samples/{name}.yaml", "--output", str(out)]) == 0
+    return out.read_text("utf-8")
 
 
 def pages(folder: Path) -> dict[str, str]:

@@ -199,9 +199,33 @@ def test_cross_entropy_confident_and_right(row: list[float]) -> None:
     for c, (found, p) in enumerate(zip(gradient, softmax(row), strict=True)):
         assert ulps(found, -others if c == target else p) <= 64, c
     one_hot = np.eye(len(row))[target]
-    assert losscli.compute("cross-entropy", input=[row], target=[one_hot]) == value
+    soft = losscli.compute("cross-entropy", input=[row], target=[one_hot])
+    assert ulps(soft, cross_entropy(row, target)) <= 64
     (again,) = losscli.grad("cross-entropy", input=[row], target=[one_hot])["input"]
     assert ulps(again[target], -others) <= 64
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 20, 21, 22, 60, 62, 63, 88, 90, 110, 175, 177, 530, 710, 800])
+def test_cross_entropy_where_exponentials_leave_their_range(size: float, dtype: type) -> None:
+    """Rows that need no shift by the maximum and rows that do, side by side and alone."""
+    scores = (np.random.default_rng(int(size)).uniform(-size, size, (40, 5))).astype(dtype)
+    scores[:3] = [size, -size, -size, 0, 1], [-size] * 5, [size] * 5
+    for target in range(5):
+        targets = np.full(len(scores), target)
+        given: dict[str, Any] = {"target": targets, "reduction": "none"}
+        values = losscli.compute("cross-entropy", input=scores, **given)
+        slopes = losscli.grad("cross-entropy", input=scores, wrt=["input"], **given)["input"]
+        for row, value, slope in zip(scores, values, slopes, strict=True):
+            alone = losscli.compute("cross-entropy", input=row, target=target)
+            assert value == alone
+            truth = cross_entropy(list(map(float, row)), target)
+            if truth > np.finfo(dtype).tiny:
+                most = 4 if truth > 1e-3 else 64
+                assert abs(mpf(float(value)) - truth) <= most * float(np.spacing(dtype(truth)))
+            for c, p in enumerate(softmax(list(map(float, row)))):
+                if c != target and p > np.finfo(dtype).tiny / np.finfo(dtype).eps:
+                    assert abs(mpf(float(slope[c])) - p) <= (6 + size) * float(np.spacing(dtype(p)))
 
 
 @pytest.mark.parametrize("full", [False, True])

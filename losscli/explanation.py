@@ -20,6 +20,7 @@ from losscli.engine import Problem
 from losscli.errors import UsageError
 from losscli.formula import ROW, Arithmetic, Formula, Quantity, evaluate, number, parse
 from losscli.parameters import plain
+from losscli.pictures import Picture
 from losscli.work import Recorder, Step, Terms, names_of
 
 ROWS_SHOWN = 3
@@ -98,6 +99,14 @@ class Ledger:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A loss to compare with: that of a perfect prediction, of a uniform guess."""
+
+    value: float
+    name: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A worked calculation: `value`, `gradients`, `steps`, and what they were computed from.
 
@@ -116,6 +125,8 @@ class Explanation:
     classes: tuple[str, ...] = ()
     case: str = ""
     diagnostics: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()  # smallest first
+    pictures: tuple[tuple[str, Picture], ...] = ()  # each with the name of the step it belongs to
     wrt: tuple[str, ...] = ()
     grad_output: Any = None
 

@@ -21,6 +21,7 @@ from losscli.render.typeset import readable
 
 if TYPE_CHECKING:
     from losscli.explanation import Explanation, Line, Worked
+    from losscli.pictures import Picture
 
 Number = Decimal | float  # a decimal as it is printed; nan and infinities as they are
 
@@ -63,6 +64,7 @@ class Part:
     formula: Formula
     entries: tuple[Entry, ...]
     tables: tuple[Table, ...]
+    pictures: tuple[Picture, ...]
     remarks: tuple[str, ...]
 
 
@@ -77,6 +79,8 @@ class Sheet:
     value: Number | None  # None where nothing was reduced
     full: float | None  # the value in all its digits, where `value` is rounded
     size: int  # how many values there are
+    references: tuple[tuple[Number, str], ...]  # losses to compare with, smallest first
+    warnings: tuple[str, ...]
 
 
 def sheet(explanation: Explanation, digits: int = 4) -> Sheet:
@@ -102,6 +106,8 @@ class _Sheet:
             value,
             None if exact else float(e.value),
             int(np.size(e.value)),
+            tuple((self._short(one.value), one.name) for one in e.references),
+            tuple(e.problem.warnings),
         )
 
     def _short(self, value: float) -> Number:
@@ -161,6 +167,7 @@ class _Sheet:
             step.formula,
             tuple(self._entries(step)),
             tuple(self._tables(step)),
+            tuple(picture for name, picture in self.explanation.pictures if name == step.name),
             tuple(self._ledger(step)),
         )
 

@@ -153,6 +153,8 @@ def _row(entry: Entry) -> _Row:
         since = " and ".join(map(readable, entry.conditions))
         text = f"{since}: {text}" if text else f"since {since}"
     extra = "" if entry.share is None else f"   {percent(entry.share):>5}"
+    if entry.terms is not None:
+        extra = f"   {entry.terms} terms"
     return _Row(entry.label, text, entry.relation, text_of(entry.result), extra)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losscli.formula import PART, ROW, Formula
+from losscli.formula import PART, ROW, Arithmetic, Formula, Rest, evaluate, number, replaced
 from losscli.render.numbers import digits_for, holds, relation, rounded, short, text_of
 from losscli.render.typeset import readable
 
@@ -40,6 +40,7 @@ class Entry:
     relation: str  # = or ≈
     result: Number
     share: float | None = None  # of the row in the total
+    terms: int | None = None  # how many there are, where not all are written
 
 
 @dataclass(frozen=True)
@@ -177,30 +178,43 @@ class _Sheet:
         if _inner(step) and not _each_pair(step):
             told = lines and not step.more.get("opaque")
             lines = [_telling(step, lines)] if told else []
+        stages = [stage for line in lines for stage in self._stages(step, line)]
         digits = self.digits
-        if step.name != "L":
-            worked = [(line.arithmetic, line.value) for line in lines]
-            digits = digits_for(worked, digits, self.eps)
-        elif len(lines) == 1:
-            digits = digits_for([(lines[0].arithmetic, lines[0].value)], digits, self.eps)
-        return [self._entry(step, line, digits) for line in lines]
+        if step.name != "L" or len(lines) == 1:
+            digits = digits_for([(one.arithmetic, one.value) for one in stages], digits, self.eps)
+        return [self._entry(step, stage, digits) for stage in stages]
 
-    def _entry(self, step: Worked, line: Line, digits: int) -> Entry:
-        result = short(line.value, digits, self.eps)
-        if not holds(line.arithmetic, line.value, digits, self.eps):
+    def _stages(self, step: Worked, line: Line) -> Iterator[_Stage]:
+        """A line of a step; before it its long sums, each worked out by itself."""
+        label = self._label(step, line)
+        whole = line.shortened
+        values = {}
+        for node in _long_sums(whole.tree):
+            if node is not whole.tree:
+                values[node] = float(evaluate(node))
+                yield _Stage(label, Arithmetic(node), values[node])
+                label = ""
+        tree = replaced(whole.tree, {node: number(value) for node, value in values.items()})
+        yield _Stage(label, Arithmetic(tree, whole.conditions), line.value, line)
+
+    def _entry(self, step: Worked, stage: _Stage, digits: int) -> Entry:
+        arithmetic, line = stage.arithmetic, stage.line
+        result = short(stage.value, digits, self.eps)
+        if not holds(arithmetic, stage.value, digits, self.eps):
             # what floating point makes of it cannot be worked out on paper
-            return Entry(self._label(step, line), (), None, "≈", result)
-        tree = rounded(line.arithmetic.tree, digits, self.eps)
+            return Entry(stage.label, (), None, "≈", result)
+        tree = rounded(arithmetic.tree, digits, self.eps)
         sign = relation(tree, result)
         shown: ast.expr | None = tree
         if readable(tree) == text_of(result):
-            shown = _picked(step, line)
-        conditions = [rounded(c, digits, self.eps) for c in line.arithmetic.conditions]
+            shown = _picked(step, line) if line else None
+        conditions = [rounded(c, digits, self.eps) for c in arithmetic.conditions]
         share = None
-        if step.name == "l" and step.part == "value" and line.row is not None:
+        if step.name == "l" and step.part == "value" and line and line.row is not None:
             share = self.explanation.shares[line.row]
         few = tuple(conditions) if len(conditions) <= 2 else ()
-        return Entry(self._label(step, line), few, shown, sign, result, share)
+        count = next((n.count for n in ast.walk(arithmetic.tree) if isinstance(n, Rest)), None)
+        return Entry(stage.label, few, shown, sign, result, share, count)
 
     # ---- names
 
@@ -306,6 +320,26 @@ class _Sheet:
         )
 
 
+@dataclass(frozen=True)
+class _Stage:
+    """A line of a step before its numbers are rounded, or a long sum in it."""
+
+    label: str
+    arithmetic: Arithmetic
+    value: float
+    line: Line | None = None
+
+
+def _long_sums(tree: ast.expr) -> Iterator[ast.expr]:
+    """The sums in a tree of which terms are left out."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="sum"), args=args) if any(
+                isinstance(arg, Rest) for arg in args
+            ):
+                yield node
+
+
 def percent(share: float) -> str:
     """A share of the total: 46 %."""
     return f"{share:.0%}".replace("%", " %")
@@ -338,7 +372,7 @@ def _telling(step: Worked, lines: Sequence[Line]) -> Line:
             return line
 
     def much(line: Line) -> tuple[int, float]:
-        constants = [n for n in ast.walk(line.arithmetic.tree) if isinstance(n, ast.Constant)]
+        constants = [n for n in ast.walk(line.shortened.tree) if isinstance(n, ast.Constant)]
         return sum(n.value != 0 for n in constants), abs(line.value)
 
     return max(lines, key=much)

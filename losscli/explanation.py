@@ -257,8 +257,8 @@ def explain(
     those with the largest loss instead; by default the first three. `names` may hold "origins" and
     "columns" by tensor, "classes", and the name of the "case".
     """
-    value = problem.value()
     shown = choose_rows(problem, rows, top)
+    value = problem.value()
     wanted = problem.wrt(wrt) if gradient else ()
     recorder = Recorder(names_of(problem, shown), len(shown))
     steps: list[Worked] = []

@@ -387,6 +387,13 @@ def test_largest(monkeypatch: pytest.MonkeyPatch) -> None:
         # NaN first, then |-7|, and of equal ones the one that comes first
         assert problem.largest(4) == [(0, 2), (1, 1), (0, 1), (1, 0)]
         assert len(problem.largest(100)) == 6
+    many = np.random.default_rng(0).integers(0, 5, 400).astype(float)
+    for block, most in ((64, 1), (64, 7), (800, 150), (10**6, 30)):
+        monkeypatch.setattr(engine, "BLOCK", block)
+        problem = Case("l1", {"input": many, "target": np.zeros(400)}).problem()
+        expected = np.argsort(-many, kind="stable")[:most]
+        assert problem.largest(most) == [(i,) for i in expected]
+        assert problem.value() == many.mean()
 
 
 # ---- what it refuses

@@ -80,6 +80,8 @@ class _Page:
                 yield from self._note(remark, MARGIN + 2)
         yield []
         yield self._result()
+        for warning in self.sheet.warnings:
+            yield from self._note(warning, 0)
 
     # ---- the parts of a page
 

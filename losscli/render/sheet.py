@@ -341,8 +341,11 @@ def _long_sums(tree: ast.expr) -> Iterator[ast.expr]:
 
 
 def percent(share: float) -> str:
-    """A share of the total: 46 %."""
-    return f"{share:.0%}".replace("%", " %")
+    """A share of the total: 46 %, 0.3 %."""
+    if 0 < share < 0.00005:
+        return "< 0.01 %"
+    digits = 0 if share >= 0.01 or share == 0 else 1 if share >= 0.001 else 2
+    return f"{share:.{digits}%}".replace("%", " %")
 
 
 def _inner(step: Worked) -> list[str]:

@@ -218,7 +218,7 @@ def by_signature(loss: Loss, draw: Draw) -> Drawn:
     letters = [axis for shape in shapes.values() for axis in shape.split(", ")]
     sizes = {axis: (draw.size(),) for axis in dict.fromkeys(letters) if axis != "*"}
     sizes |= {"N": (draw.rows(),)} if "N" in letters else {}
-    sizes["*"] = draw.shape(3 - ("N" in letters))
+    sizes |= {"*": draw.shape(2 if "N" in letters else 3)} if "*" in letters else {}
     # One tensor has all the rows, so that the others may be broadcast to it.
     whole = draw.among(*(n for n, p in loss.tensors.items() if p.required and _wide(p.tensor)))
     tensors, options = {}, {}
@@ -235,7 +235,7 @@ def by_signature(loss: Loss, draw: Draw) -> Drawn:
 
 def _wide(tensor: Tensor) -> bool:
     """Whether the others may be broadcast to this one."""
-    return tensor.broadcasts == "both"
+    return tensor.broadcasts != "up"
 
 
 def _held(tensor: Tensor, shape: Sequence[int], classes: int, draw: Draw) -> Any:

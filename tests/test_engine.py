@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import MANY, Case, cases, examples
+from strategies import MANY, NUMBERS, SPECIAL, Case, Draw, by_signature, cases, examples
 
 import losscli
 from losscli import engine
@@ -39,6 +39,12 @@ def cancelled(case: Case) -> float:
     """How much larger the sum would be if no term were negative; 1 where none is."""
     terms = case.compute(reduction="none")
     return float(np.abs(terms).sum() / abs(terms.sum())) if (terms < 0).any() else 1.0
+
+
+@st.composite
+def signature_calls(draw: st.DrawFn, loss: str) -> Any:
+    """Tensors and options by the signature, also of losses that have a strategy of their own."""
+    return by_signature(load(loss), Draw(draw, draw(st.sampled_from(list(NUMBERS))), float))
 
 
 # ---- cuts and threads
@@ -113,6 +119,15 @@ def test_a_cut_meets_every_element_once(shape: tuple[int, ...], rows: int) -> No
 
 
 # ---- what goes in
+
+
+@pytest.mark.parametrize("loss", sorted({*SPECIAL} - {"margin-ranking", "ctc"}))
+@settings(max_examples=20)
+@given(data=st.data())
+def test_a_signature_says_enough_for_a_call(loss: str, data: st.DataObject) -> None:
+    """New losses are drawn by it; margin-ranking and ctc alone need more."""
+    tensors, options = data.draw(signature_calls(loss), label="call")
+    Case(loss, tensors, options).grad()
 
 
 @pytest.mark.parametrize("loss", NAMES)
@@ -556,7 +571,7 @@ def test_every_loss_refuses_something(loss: str) -> None:
     with pytest.raises(UsageError, match=f"^{loss}: .* must be given"):
         losscli.compute(loss)
     second = [name for name, one in load(loss).tensors.items() if one.required][1]
-    whole = [case for case in many(loss) if not broadcast(case)]
+    whole = [case for case in many(loss) if second in with_all_rows(case)[1:]]
     assert whole
     for case in whole:
         with pytest.raises(ShapeError, match=f"^{loss}: ") as caught:
@@ -564,10 +579,10 @@ def test_every_loss_refuses_something(loss: str) -> None:
         assert second in str(caught.value)
 
 
-def broadcast(case: Case) -> bool:
-    """Whether a tensor has fewer rows than the others."""
+def with_all_rows(case: Case) -> list[str]:
+    """The tensors that are not broadcast."""
     problem = case.problem()
-    return any(one.rows != problem.rows for one in problem.laid.values() if not one.rowless)
+    return [n for n, one in problem.laid.items() if one.rowless or one.rows == problem.rows]
 
 
 @pytest.mark.parametrize("threads", [1, 3])

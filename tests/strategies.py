@@ -464,7 +464,8 @@ def ctc(draw: Draw) -> Drawn:
     longest = draw.size(0, 3)
     scores = draw.numbers((frames, samples, classes))
     scores[np.isposinf(scores)] = 0  # no probability has this logarithm
-    input_lengths = draw.indices((samples,), range(draw.among(1, frames), frames + 1))
+    least = draw.among(1, frames) if draw.kind == "ordinary" else 1  # long enough for all, or not
+    input_lengths = draw.indices((samples,), range(least, frames + 1))
     target_lengths = draw.indices((samples,), range(longest + 1))
     targets = draw.indices((samples, longest), labels)
     if draw.kind == "ordinary" or draw.maybe():

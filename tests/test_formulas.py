@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from strategies import Case, cases
+from strategies import Case, cases, examples
 
 import losscli
 from losscli.formula import evaluate
@@ -250,12 +250,11 @@ def test_corners(case: Case) -> None:
 @pytest.mark.parametrize("loss", NAMES)
 def test_every_step_has_a_line(loss: str) -> None:
     """A step that is never written out would never be checked."""
-    from test_gradients import SETTINGS
-
-    explanation = SETTINGS[loss].explain()
-    assert all(step.lines for step in explanation.steps)
-    names = {step.name for step in explanation.steps if step.part == "gradient"}
-    assert names >= {"share", *(f"d_{name}" for name in SETTINGS[loss].grad())}
+    for case in examples(loss):
+        explanation = case.explain()
+        assert all(step.lines for step in explanation.steps), case
+        names = {step.name for step in explanation.steps if step.part == "gradient"}
+        assert names >= {"share", *(f"d_{name}" for name in case.grad())}, case
 
 
 def test_nan_and_infinities_are_words() -> None:

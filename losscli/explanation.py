@@ -521,7 +521,8 @@ def _reduction_step(
             if every and uneven:
                 below = _written(every.counts, None, most)
             tree = ast.BinOp(tree, ast.Div(), below)
-        return Arithmetic(tree)
+        overflows = math.isfinite(value) and not np.isfinite(evaluate(tree))
+        return Arithmetic(number(float(value)) if overflows else tree)
 
     line = Line((), None, float(value), put)
     return Worked(parse(equation), problem.reduction, "value", (line,), more={"ledger": ledger})

@@ -13,6 +13,8 @@ from mpmath import mpf
 from strategies import examples
 
 import losscli
+from losscli import engine
+from losscli.formula import evaluate
 from losscli.losses import NAMES, load
 
 mpmath.mp.dps = 50
@@ -573,3 +575,18 @@ def test_by_hand(loss: str, given: dict[str, Any], truth: Callable[[], Truth]) -
     assert float(losscli.compute(loss, **given)) == pytest.approx(
         float(truth()), rel=1e-15, abs=1e-15
     )
+
+
+@pytest.mark.parametrize("block", [1, 2, 10**6])
+@pytest.mark.parametrize(("dtype", "large"), [(np.float32, 3e38), (np.float64, 1.6e308)])
+def test_a_mean_whose_sum_overflows(
+    monkeypatch: pytest.MonkeyPatch, block: int, dtype: type, large: float
+) -> None:
+    monkeypatch.setattr(engine, "BLOCK", block)
+    given: dict[str, Any] = {"input": np.full(5, large, dtype), "target": np.zeros(5, dtype)}
+    given["input"][3] = 1
+    truth = dtype(sum(float(x) / 5 for x in given["input"]))
+    assert losscli.compute("l1", **given) == pytest.approx(truth, rel=2 * np.finfo(dtype).eps)
+    assert losscli.compute("l1", **given, reduction="sum") == np.inf
+    (line,) = next(s for s in losscli.explain("l1", **given).steps if s.name == "L").lines
+    assert evaluate(line.arithmetic.tree) == line.value

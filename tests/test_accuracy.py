@@ -214,16 +214,8 @@ def test_gaussian_nll(full: bool) -> None:
         assert ulps(value, mpmath.fsum(parts), max(map(abs, parts))) <= 4
 
 
-ROUNDED = pytest.mark.xfail(
-    reason="1 / p is rounded, and a sum of 1e300 to that power loses 4 bits"
-)
-
-
-@pytest.mark.parametrize(
-    ("p", "scale"),
-    [(p, scale) for p in (1.0, 2.0, inf) for scale in (1.0, 1e-3, 1e100, 1e200)]
-    + [(3.0, 1.0), (3.0, 1e-3), pytest.param(3.0, 1e100, marks=ROUNDED), (3.0, 1e200)],
-)
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e100, 1e200])
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, 40.0, inf])
 def test_triplet_margin(p: float, scale: float) -> None:
     eps = 0.0
     triples = np.random.default_rng(4).normal(0, scale, (20, 3, 3))

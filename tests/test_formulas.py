@@ -229,6 +229,16 @@ CORNERS = {
         input_lengths=[1],
         target_lengths=[0],
     ),
+    **{
+        f"powers that overflow or underflow, p = {p}": of(
+            "triplet-margin",
+            {"p": p, "eps": 0.0},
+            anchor=[[1e200, 3e200], [1e100, 3e100], [INF, 1.0], [2e-200, 1e-200]],
+            positive=[[0.0, 0.0], [7e99, 1e99], [0.0, 0.0], [0.0, 0.0]],
+            negative=[[1.0, 2.0], [1.0, 2.0], [NAN, 2.0], [0.0, 0.0]],
+        )
+        for p in (2.0, 3.0, -1.5)
+    },
     "NaN beyond the frames that count": of(
         "ctc",
         log_probs=[[[-0.7, -0.7]], [[-0.7, -0.7]], [[NAN, NAN]]],

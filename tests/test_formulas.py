@@ -239,6 +239,8 @@ CORNERS = {
         )
         for p in (2.0, 3.0, -1.5)
     },
+    "beta = inf": of("smooth-l1", {"beta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
+    "delta = inf": of("huber", {"delta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "NaN beyond the frames that count": of(
         "ctc",
         log_probs=[[[-0.7, -0.7]], [[-0.7, -0.7]], [[NAN, NAN]]],

@@ -215,6 +215,22 @@ def test_swap_of_narrow_tensors() -> None:
         assert not apart(found, expected[name], 1e-11), name
 
 
+def as_pytorch(case: Case) -> None:
+    """The same value and gradients, NaN and infinities in the same places."""
+    value, gradients = answer(case.loss, case.tensors, case.options, case.reduction)
+    assert not apart(case.compute(), value, 1e-11)
+    found = case.grad()
+    for name, gradient in gradients.items():
+        assert not apart(found[name], gradient, 1e-11), name
+
+
+@pytest.mark.parametrize("loss, option", [("smooth-l1", "beta"), ("huber", "delta")])
+def test_infinite_corner(loss: str, option: str) -> None:
+    x = np.array([np.inf, -np.inf, np.nan, 1.0, -3.0, 0.0, -0.0, 1e150])
+    tensors = {"input": x, "target": np.zeros_like(x)}
+    as_pytorch(Case(loss, tensors, {option: np.inf}, "none"))
+
+
 @pytest.mark.xfail(reason="0/0 in the smoothed sum: PyTorch has nan, losscli inf")
 @pytest.mark.parametrize("target", [[1], [1, 1], [1, -100]])
 def test_smoothing_without_weight(target: list[int]) -> None:

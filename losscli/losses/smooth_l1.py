@@ -42,6 +42,8 @@ def smooth_l1(
 
     Pitfalls
         As beta goes to 0 smooth-l1 goes to l1; huber with delta goes to 0.
+        With beta = inf all is 0, but where r is infinite, too, the loss is nan and its slope 1 or -1.
+        Where r^2 overflows and r^2 / beta does not, PyTorch says inf or nan; losscli has the number.
         Shapes (N, 1) and (N) broadcast to (N, N), which is hardly ever meant.
 
     Errors
@@ -54,6 +56,9 @@ def smooth_l1(
     if beta:
         c = np.clip(r, -beta, beta)
         d, text = c / beta, "clip(r / beta, -1, 1)"
+        if beta == np.inf:  # inf / inf, where PyTorch compares first
+            d = np.where(np.abs(r) == beta, sign(r), d)
+            text = "where(abs(r) == beta, sign(r), r / beta)"
         loss = show(
             "l = where(abs(r) < beta, 0.5 * r**2 / beta, abs(r) - 0.5 * beta)",
             (-0.5 * c + r) * d,  # (r - c / 2) c / beta is both branches at once

@@ -249,6 +249,35 @@ def test_poisson_nll(full: bool) -> None:
         assert ulps(value, truth, max(map(abs, parts))) <= 4, (x, y)
 
 
+@pytest.mark.parametrize("log_input", [True, False])
+@pytest.mark.parametrize(
+    ("dtype", "y"), [("float64", 1e306), ("float64", 6e307), ("float32", 1e37)]
+)
+def test_poisson_nll_of_huge_counts(dtype: Any, y: float, log_input: bool) -> None:
+    """y ln y and y x overflow, their difference does not."""
+    counts = np.array([y, 0.5], dtype)
+    logs = np.array([np.log(y), np.log(y) - 1, 0.25], dtype)[:, None]
+    found = losscli.compute(
+        "poisson-nll",
+        input=logs if log_input else np.exp(logs),
+        target=counts,
+        log_input=log_input,
+        full=True,
+        eps=0.0,
+        reduction="none",
+    )
+    assert found.dtype == dtype
+    for row, x in zip(found, logs[:, 0], strict=True):
+        for value, count in zip(row, counts, strict=True):
+            t, rate = mpf(float(count)), mpmath.exp(mpf(float(x)))
+            truth = rate - t * mpf(float(x)) + stirling(float(count))
+            if abs(truth) > np.finfo(dtype).max:
+                assert np.isposinf(value)
+            else:  # the logarithm of so large a number is known to 64 ulp of 1
+                error = abs(mpf(float(value)) - truth)
+                assert error <= 256 * np.finfo(dtype).eps * max(rate, t), (x, count)
+
+
 @pytest.mark.parametrize("eps", [1e-8, 0.25, 1e-300])
 @pytest.mark.parametrize("y", [0.0, 2.0, 1e3, 1e6])
 def test_poisson_nll_of_rates(y: float, eps: float) -> None:

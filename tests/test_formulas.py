@@ -239,6 +239,15 @@ CORNERS = {
         )
         for p in (2.0, 3.0, -1.5)
     },
+    **{
+        f"counts of 1e306, log_input {log_input}": of(
+            "poisson-nll",
+            {"full": True, "log_input": log_input},
+            input=[704.0, 0.5, INF, 0.0, 704.0] if log_input else [1e306, 0.5, INF, 0.0, 1e305],
+            target=[1e306, 0.5, 1e307, 1.0, NAN],
+        )
+        for log_input in (True, False)
+    },
     "beta = inf": of("smooth-l1", {"beta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "delta = inf": of("huber", {"delta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "NaN beyond the frames that count": of(

@@ -82,6 +82,17 @@ def log_of_sum(x: Array, eps: float) -> Array:
     return logs
 
 
+def mean_over(costs: Array, count: int, text: str) -> tuple[Array, str]:
+    """The sum over the last axis divided by `count`, called C, and the formula of it.
+
+    It divides first where the sum overflows, for the quotient may not.
+    """
+    total = costs.sum(-1)
+    if np.isinf(total).any():
+        return (costs / count).sum(-1), f"sum({text} / C)"
+    return total / count, f"sum({text}) / C"
+
+
 def sign(x: Array) -> Array:
     """-1, 0 or 1; 0 for nan, as in PyTorch."""
     # comparisons run at the speed of memory, np.sign does not

@@ -437,6 +437,38 @@ def test_finite_where_the_truth_is(loss: str) -> None:
         assert np.isfinite(gradient).all(), name
 
 
+@pytest.mark.parametrize(
+    ("loss", "given", "truth"),
+    [
+        ("multi-margin", {"input": [[-8e307, 9e307, 8e307]], "target": [0]}, 1.1e308),
+        (
+            "multi-margin",
+            {"input": [[-8e307, 8e307, 8e307]], "target": [0], "weight": [0.75, 1.0, 1.0]},
+            8e307,
+        ),
+        (
+            "multi-label-margin",
+            {"input": [[-8e307, 9e307, 8e307]], "target": [[0, -1, 0]]},
+            1.1e308,
+        ),
+        (
+            "multi-label-margin",
+            {"input": [[-8e307, 9e307, -8e307]], "target": [[0, 2, -1]]},
+            17e307 / 3 * 2,
+        ),
+        (
+            "multi-label-soft-margin",
+            {"input": [[1.5e308, -1e308, 1e308]], "target": [[0.0, 1.0, 0.0]]},
+            1.5e308 / 3 + 1e308 / 3 + 1e308 / 3,
+        ),
+    ],
+)
+def test_mean_over_classes_of_which_the_sum_overflows(
+    loss: str, given: dict[str, Any], truth: float
+) -> None:
+    assert losscli.compute(loss, **given) == pytest.approx(truth, rel=1e-15)
+
+
 TABLE: list[tuple[str, dict[str, Any], Callable[[], Truth]]] = [
     ("l1", {"input": [0.5, 5.0], "target": [0.0, 2.0]}, lambda: (mpf("0.5") + 3) / 2),
     ("l1", {"input": [3 + 4j, 1j], "target": [0.0, 0.0]}, lambda: (mpf(5) + 1) / 2),

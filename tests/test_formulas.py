@@ -248,6 +248,31 @@ CORNERS = {
         )
         for log_input in (True, False)
     },
+    **{
+        f"class weights {weight}, p = {p}": of(
+            "multi-margin",
+            {"p": p},
+            input=[[0.0, 1.0, 2.0], [5.0, 1.0, 2.0], [0.0, 0.0, 0.0], [NAN, 1.0, 2.0]],
+            target=[0, 0, 1, 2],
+            weight=weight,
+        )
+        for p in (1, 2)
+        for weight in ([INF, 2.0, 3.0], [-INF, INF, NAN])
+    },
+    "multi-margin near the largest float": of(
+        "multi-margin",
+        input=[[-8e307, 9e307, 8e307], [0.5, 1.0, 0.0]],
+        target=[0, 2],
+        weight=[0.9, 1.0, 0.5],
+    ),
+    "multi-label-margin near the largest float": of(
+        "multi-label-margin",
+        input=[[-8e307, 9e307, 8e307], [0.5, 1.0, 0.0]],
+        target=[[0, -1, 1], [2, 1, -1]],
+    ),
+    "multi-label-soft-margin near the largest float": of(
+        "multi-label-soft-margin", input=[[1.5e308, -1e308, 1e308]], target=[[0.0, 1.0, 0.0]]
+    ),
     "beta = inf": of("smooth-l1", {"beta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "delta = inf": of("huber", {"delta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "NaN beyond the frames that count": of(

@@ -24,7 +24,7 @@ if os.environ.get("LOSSCLI_REQUIRE_TORCH") == "1":
     assert importlib.util.find_spec("torch"), "LOSSCLI_REQUIRE_TORCH is set, but there is no torch"
 pytest.importorskip("torch")
 
-from golden.make import REFUSED, answer  # noqa: E402
+from golden.make import INF, NAN, REFUSED, answer  # noqa: E402
 
 
 def finite_truth(case: Case) -> bool:
@@ -226,9 +226,18 @@ def as_pytorch(case: Case) -> None:
 
 @pytest.mark.parametrize("loss, option", [("smooth-l1", "beta"), ("huber", "delta")])
 def test_infinite_corner(loss: str, option: str) -> None:
-    x = np.array([np.inf, -np.inf, np.nan, 1.0, -3.0, 0.0, -0.0, 1e150])
+    x = np.array([INF, -INF, NAN, 1.0, -3.0, 0.0, -0.0, 1e150])
     tensors = {"input": x, "target": np.zeros_like(x)}
-    as_pytorch(Case(loss, tensors, {option: np.inf}, "none"))
+    as_pytorch(Case(loss, tensors, {option: INF}, "none"))
+
+
+@pytest.mark.parametrize("weight", [[INF, 2.0, 3.0], [-INF, INF, NAN], [NAN, NAN, NAN]])
+@pytest.mark.parametrize("p", [1, 2])
+def test_infinite_class_weight(p: int, weight: list[float]) -> None:
+    x = np.array([[0.0, 1.0, 2.0], [5.0, 1.0, 2.0], [0.0, 0.0, 0.0], [3.0, -1.0, 1.0], [NAN, 1, 2]])
+    tensors = {"input": x, "target": np.array([0, 0, 1, 2, 0]), "weight": np.array(weight)}
+    for reduction in ("none", "mean"):
+        as_pytorch(Case("multi-margin", tensors, {"p": p}, reduction))
 
 
 @pytest.mark.xfail(reason="0/0 in the smoothed sum: PyTorch has nan, losscli inf")

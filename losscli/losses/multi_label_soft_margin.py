@@ -8,6 +8,7 @@ import numpy as np
 
 from losscli.errors import ShapeError
 from losscli.layout import Laid, shape_text
+from losscli.numerics import mean_over
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -90,9 +91,8 @@ def multi_label_soft_margin(
     mixed, text = target * yes + (1 - target) * no, "target * yes + (1 - target) * no"
     cost = mixed if weight is None else weight * mixed
     show(f"cost = {text if weight is None else f'weight * ({text})'}", cost, "loss of each class")
-    loss = show(
-        "l = sum(cost) / C", cost.sum(-1) / classes, "loss of the row", constants={"C": classes}
-    )
+    loss, mean_text = mean_over(cost, classes, "cost")
+    show(f"l = {mean_text}", loss, "loss of the row", constants={"C": classes})
 
     def gradient(share: Array) -> Gradients:
         each = (share / classes)[..., None]

@@ -129,10 +129,7 @@ class Problem:
         above, of the result's shape; 1 by default, so that with `none` the gradient is of the sum.
         """
         names = self.wrt(wrt)
-        out = {
-            name: np.zeros(self.tensors[name].shape, self.type_of(name, alone=True))
-            for name in names
-        }
+        out = {name: np.zeros(self.tensors[name].shape, self.type_of(name)) for name in names}
         seen = {name: self._seen(name, array) for name, array in out.items()}
         share = self.share(grad_output)
 
@@ -143,8 +140,6 @@ class Problem:
             left = {}
             for name in names:
                 piece = found[name]()
-                if np.iscomplexobj(piece) and not np.iscomplexobj(out[name]):
-                    piece = piece.real  # a real tensor moves along the real axis only
                 if self._is_private(name, piece):
                     seen[name][index] = piece
                 else:
@@ -236,12 +231,9 @@ class Problem:
             block[name] = part
         return block
 
-    def type_of(self, name: str, *, alone: bool = False) -> np.dtype[Any]:
-        """The type of a tensor's numbers: complex where it is, or where one beside it is."""
-        beside = [name] if alone else list(self.tensors)
-        if self.loss.tensors[name].tensor.complex and any(
-            self.tensors[other].dtype.kind == "c" for other in beside
-        ):
+    def type_of(self, name: str) -> np.dtype[Any]:
+        """The type of a tensor's numbers in the computing precision: complex where they are."""
+        if self.tensors[name].dtype.kind == "c":
             return np.result_type(self.dtype, np.complex64)
         return self.dtype
 

@@ -301,6 +301,17 @@ def test_every_step_has_a_line(loss: str) -> None:
     assert names >= {"share", *(f"d_{name}" for name in SETTINGS[loss].grad())}
 
 
+@pytest.mark.parametrize("real", ["input", "target"])
+def test_gradient_of_real_numbers_beside_complex_ones(real: str) -> None:
+    """Only its real part is shown, and it is the gradient that is returned."""
+    numbers_ = {"input": np.array([1 + 2j, 0.5j]), "target": np.array([0.5 - 1j, 2.0])}
+    case = Case("l1", {**numbers_, real: numbers_[real].real}, {}, "mean")
+    check(case)
+    explanation = case.explain()
+    (step,) = (step for step in explanation.steps if step.name == f"d_{real}")
+    assert [line.value for line in step.lines] == explanation.gradients[real].tolist()
+
+
 def test_nan_and_infinities_are_words() -> None:
     case = Case(
         "huber", {"input": [np.nan, np.inf, -np.inf], "target": [0.0, 0.0, 0.0]}, {}, "none"

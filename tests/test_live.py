@@ -100,11 +100,18 @@ def infinite_target(case: Case) -> bool:
     return case.loss == "bce-with-logits" and bool(np.isinf(case.tensors["target"]).any())
 
 
-def last_class_blank(case: Case) -> bool:
-    """PyTorch's gradient overwrites a cell when blank is the last class."""
-    return (
-        case.loss == "ctc" and case.options.get("blank") == case.tensors["log_probs"].shape[-1] - 1
+def ends_in_blank(case: Case) -> bool:
+    """PyTorch's gradient overwrites a cell where the last label of a target is the blank index."""
+    if case.loss != "ctc":
+        return False
+    problem = case.problem()
+    targets, lengths = (
+        problem.laid[name].array.reshape(problem.count, -1)
+        for name in ("targets", "target_lengths")
     )
+    labelled = lengths[:, 0] > 0
+    last = np.take_along_axis(targets[labelled], lengths[labelled] - 1, 1)
+    return bool((last == problem.options["blank"]).any())
 
 
 def smoothed_without_weight(case: Case) -> bool:
@@ -153,7 +160,7 @@ VALUE_DEVIATIONS: tuple[Callable[[Case], bool], ...] = (
 )
 GRADIENT_DEVIATIONS = (
     *VALUE_DEVIATIONS,
-    last_class_blank,
+    ends_in_blank,
     lost_digits,
     infinite_neighbour,
     no_terms,
@@ -229,6 +236,34 @@ def test_infinite_corner(loss: str, option: str) -> None:
     x = np.array([INF, -INF, NAN, 1.0, -3.0, 0.0, -0.0, 1e150])
     tensors = {"input": x, "target": np.zeros_like(x)}
     as_pytorch(Case(loss, tensors, {option: INF}, "none"))
+
+
+@pytest.mark.parametrize("blank", [0, 1, 2])
+def test_blank_as_last_label(blank: int) -> None:
+    """Of softmax less occupancy each frame adds up to 0, but not so in PyTorch's last frame."""
+    scores = np.arange(12.0).reshape(4, 1, 3) % 5
+    log_probs = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+    tensors = {"log_probs": log_probs, "targets": np.array([[(blank + 1) % 3, blank]])}
+    lengths = {"input_lengths": np.array([4]), "target_lengths": np.array([2])}
+    case = Case("ctc", tensors | lengths, {"blank": blank}, "sum")
+    assert ends_in_blank(case)
+    value, gradients = answer(case.loss, case.tensors, case.options, case.reduction)
+    assert not apart(case.compute(), value, 1e-11)
+    ours, theirs = case.grad()["log_probs"], gradients["log_probs"]
+    assert not apart(ours[:-1], theirs[:-1], 1e-11)
+    assert np.allclose(ours.sum(-1), 0, atol=1e-14)
+    assert abs(theirs[-1].sum()) > 0.01
+
+
+@pytest.mark.parametrize("special", [NAN, INF])
+@pytest.mark.parametrize("blank", [0, 3])
+def test_class_that_is_no_label_of_a_sample(blank: int, special: float) -> None:
+    """What it holds stays in its own cell, also if class 0 stands in the padding."""
+    log_probs = np.full((4, 2, 4), -1.0)
+    log_probs[1, :, 3 - blank] = special
+    tensors = {"log_probs": log_probs, "targets": np.array([[2, 1], [0, 0]])}
+    lengths = {"input_lengths": np.array([4, 3]), "target_lengths": np.array([2, 0])}
+    as_pytorch(Case("ctc", tensors | lengths, {"blank": blank}, "none"))
 
 
 @pytest.mark.parametrize("weight", [[INF, 2.0, 3.0], [-INF, INF, NAN], [NAN, NAN, NAN]])

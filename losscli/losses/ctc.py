@@ -121,7 +121,8 @@ def ctc(
     Pitfalls
         Raw scores instead of log-probabilities: no error, a meaningless and often negative number.
         The mean divides by target lengths first; it is not the mean of what none prints.
-        The blank index among the labels gives a meaningless value.
+        The blank index among the labels gives a meaningless value. Where it is the last label, PyTorch's
+        gradient of the last frame lacks a summand, and no longer adds up to 0; losscli's does.
         With zero_infinity an impossible sample still counts in the mean's denominator.
 
     Errors
@@ -182,7 +183,9 @@ def _lattice(
     log_probs: Array, targets: Array, input_lengths: Array, target_lengths: Array, blank: int
 ) -> Lattice:
     labels = np.full((len(targets), 2 * targets.shape[1] + 1), blank, np.int64)
-    labels[:, 1::2] = targets
+    # behind a sample's labels stands blank: a class that is not its own may hold anything
+    own = np.arange(targets.shape[1]) < target_lengths[:, None]
+    labels[:, 1::2] = np.where(own, targets, blank)
     emitted = np.take_along_axis(log_probs, labels[:, None, :], 2)
     skips = np.zeros(labels.shape, bool)
     skips[:, 2:] = labels[:, 2:] != labels[:, :-2]

@@ -273,6 +273,19 @@ CORNERS = {
     "multi-label-soft-margin near the largest float": of(
         "multi-label-soft-margin", input=[[1.5e308, -1e308, 1e308]], target=[[0.0, 1.0, 0.0]]
     ),
+    **{
+        f"smoothed, and no weight: {target}": Case(
+            "cross-entropy",
+            {
+                "input": np.arange(2.0 * len(target)).reshape(-1, 2),
+                "target": np.array(target),
+                "weight": np.array([1.0, 0.0]),
+            },
+            {"label_smoothing": 0.25},
+            "mean",
+        )
+        for target in ([1], [1, -100], [-100, -100], [1] * 30)
+    },
     "beta = inf": of("smooth-l1", {"beta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "delta = inf": of("huber", {"delta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "NaN beyond the frames that count": of(

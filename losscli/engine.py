@@ -75,6 +75,7 @@ class Problem:
         self.tensors = self._arrays(tensors)
         self.dtype = self._computing_type(dtype)
         self.laid, self.rows = lay_out(loss, self.tensors)
+        self.told = loss.rows.told(**self.tensors) if loss.rows.told else {}
         self.warnings: list[str] = []
         self.remarks: set[str] = set()
 
@@ -249,7 +250,7 @@ class Problem:
         for name, parameter in self.loss.tensors.items() if checked else ():
             if parameter.tensor.holds == "numbers" and block[name] is not None:
                 checks.within(self.loss, name, block[name])
-        terms: Terms = self.loss.function(**block, **self.options, show=show)
+        terms: Terms = self.loss.function(**block, **self.options, **self.told, show=show)
         return terms
 
     def wrt(self, names: Sequence[str] | None) -> tuple[str, ...]:

@@ -286,6 +286,12 @@ CORNERS = {
         )
         for target in ([1], [1, -100], [-100, -100], [1] * 30)
     },
+    "more axes than input": of(
+        "multi-label-soft-margin",
+        input=[[0.0, 1.0, 2.0], [1.0, -1.0, 0.5]],
+        target=np.linspace(0, 1, 12).reshape(2, 2, 3),
+        weight=[[0.5], [2.0]],
+    ),
     "beta = inf": of("smooth-l1", {"beta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "delta = inf": of("huber", {"delta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "NaN beyond the frames that count": of(

@@ -185,7 +185,7 @@ def norm_slope(x: Array, value: Array, p: float) -> Array:
         # (|x| / n)^(p - 1), whose parts may overflow where the whole does not
         slope = np.sign(x) * (np.abs(x) / n) ** (p - 1)
         if p < 1:
-            slope = np.where(x == 0, 0, slope)
+            slope = np.where(x == 0, 0 * n, slope)  # nan beside infinity, as in PyTorch
     return np.where(n == 0, 0, slope)
 
 
@@ -201,7 +201,7 @@ def norm_slope_text(p: float, x: str, value: str) -> str:
     if p == 2:
         return f"where({value} == 0, 0, {x} / {value})"
     slope = f"sign({x}) * (abs({x}) / {value})**(p - 1)"
-    return f"where({value} == 0, 0, {slope if p > 1 else f'where({x} == 0, 0, {slope})'})"
+    return f"where({value} == 0, 0, {slope if p > 1 else f'where({x} == 0, 0 * {value}, {slope})'})"
 
 
 def shrunk(x: Array) -> tuple[Array, Any]:

@@ -123,6 +123,7 @@ def cross_entropy(
     Errors
         A target of another shape, an index outside 0 to C - 1, ignore_index of 0 or more with
         probabilities.
+        Beside input (C) PyTorch takes a target (1), too, but fails to differentiate; here it is refused.
 
     Source
         torch.nn.CrossEntropyLoss; label smoothing: Szegedy et al., "Rethinking the inception

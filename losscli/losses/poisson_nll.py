@@ -53,7 +53,8 @@ def poisson_nll(
         Where y ln y overflows and its difference to y x does not, PyTorch says nan with full; losscli has
         the number.
         Near x = 1 the rounding of x + eps, times a large y, is corrected here; PyTorch lets it stand.
-        Shapes that differ broadcast, without a word.
+        Shapes that differ broadcast, without a word. The gradient of what was broadcast is the sum of its
+        copies'; PyTorch adds up before it multiplies, which differs where a factor is not finite.
 
     Errors
         Shapes that do not broadcast are refused.

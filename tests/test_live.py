@@ -248,7 +248,7 @@ def test_index_of_one_row_in_brackets(loss: str) -> None:
 @pytest.mark.parametrize("p", [0.5, 0.25])
 def test_zero_beside_infinity(p: float) -> None:
     numbers = np.array([[INF, 0.0], [NAN, 0.0], [1.0, 0.0], [0.0, 0.0], [-INF, 2.0]])
-    tensors = {"anchor": numbers, "positive": numbers * 0 + 1.0, "negative": np.zeros((5, 2))}
+    tensors = {"anchor": numbers, "positive": np.ones((5, 2)), "negative": np.zeros((5, 2))}
     as_pytorch(Case("triplet-margin", tensors, {"p": p, "eps": 0.0}, "none"))
     tensors["positive"] = np.zeros((5, 2))
     as_pytorch(Case("triplet-margin", tensors, {"p": p, "eps": 0.0}, "none"))

@@ -235,6 +235,29 @@ def test_axes_of_multi_label_soft_margin(
             as_pytorch(case)
 
 
+@pytest.mark.parametrize("beta", [1e-300, 1e-60])
+def test_beta_that_is_0_in_float32(beta: float) -> None:
+    x = np.array([0.5, -3.0, 1e-40, 1e38], np.float32)
+    as_pytorch(Case("smooth-l1", {"input": x, "target": np.zeros_like(x)}, {"beta": beta}, "none"))
+    zero = Case("smooth-l1", {"input": x[:1], "target": x[:1]}, {"beta": beta}, "none")
+    assert zero.compute() == zero.grad()["input"] == 0
+
+
+def test_gradient_near_the_largest_float() -> None:
+    """Twice a difference, or a quotient, may overflow where the gradient does not."""
+    tensors = {"input": np.array([[-0.7e308, 0.9e308, -1e308]]), "target": np.array([0])}
+    gradients = answer("multi-margin", tensors, {"p": 2}, "sum")[1]
+    found = Case("multi-margin", tensors, {"p": 2}, "sum").grad()
+    assert np.isfinite(found["input"]).all()
+    assert not apart(found["input"], gradients["input"], 1e-11)
+    tensors = {"input": np.full(4, 0.25), "target": np.array([1e308, 1.0, 2.0, 0.0])}
+    for full in (False, True):
+        options = {"log_input": False, "full": full}
+        gradients = answer("poisson-nll", tensors, options, "mean")[1]
+        found = Case("poisson-nll", tensors, options).grad()
+        assert not apart(found["input"], gradients["input"], 1e-11)
+
+
 @pytest.mark.parametrize("loss", ["nll", "cross-entropy"])
 def test_index_of_one_row_in_brackets(loss: str) -> None:
     """PyTorch has a value, but its derivative fails."""

@@ -114,12 +114,12 @@ def multi_margin(
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            u = np.fmax(2 * h, 0) if p == 2 else (h > 0).astype(input.dtype)
+            u = np.fmax(h, 0) if p == 2 else (h > 0).astype(input.dtype)
             put(u, target, np.zeros_like(true))
-            show(f"u = where(h > 0, {'2 * h' if p == 2 else '1'}, 0)", u, "slope", cells=others)
+            show(f"u = where(h > 0, {'h' if p == 2 else '1'}, 0)", u, "slope", cells=others)
             shared = share if weight is None else share * w
-            each = "share" if weight is None else "share * w"
-            d = (shared / classes)[..., None] * u
+            each = f"{'2 * ' if p == 2 else ''}share{'' if weight is None else ' * w'}"
+            d = (p * shared / classes)[..., None] * u
             if not finite:
                 d = np.where(u == 0, 0, d)
             put(d, target, 0 - d.sum(-1))  # 0, not -0

@@ -104,8 +104,14 @@ def poisson_nll(
         def by_input() -> Array:
             if log_input:
                 return show("d_input = share * (rate - target)", share * (rate - target))
-            d = share * (1 - target / (input + eps))
-            return show("d_input = share * (1 - target / (input + eps))", d)
+            q = target / (input + eps)
+            d, text = share * (1 - q), "share * (1 - target / (input + eps))"
+            if np.isinf(q).any():  # the quotient overflows, a share of it may not
+                d, text = (
+                    share - share * target / (input + eps),
+                    "share - share * target / (input + eps)",
+                )
+            return show(f"d_input = {text}", d)
 
         def by_target() -> Array:
             # the logarithm as PyTorch has it: it stands alone here, and no target multiplies its rounding

@@ -42,6 +42,7 @@ def smooth_l1(
 
     Pitfalls
         As beta goes to 0 smooth-l1 goes to l1; huber with delta goes to 0.
+        A beta that is 0 in float32 counts as 0 there.
         With beta = inf all is 0, but where r is infinite, too, the loss is nan and its slope 1 or -1.
         Where r^2 overflows and r^2 / beta does not, PyTorch says inf or nan; losscli has the number.
         Shapes (N, 1) and (N) broadcast to (N, N), which is hardly ever meant.
@@ -53,7 +54,7 @@ def smooth_l1(
         Girshick, "Fast R-CNN", 2015; torch.nn.SmoothL1Loss.
     """
     r = show("r = input - target", input - target, "residual")
-    if beta:
+    if r.dtype.type(beta):
         c = np.clip(r, -beta, beta)
         d, text = c / beta, "clip(r / beta, -1, 1)"
         if beta == np.inf:  # inf / inf, where PyTorch compares first

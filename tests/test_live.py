@@ -235,9 +235,9 @@ def test_axes_of_multi_label_soft_margin(
             as_pytorch(case)
 
 
-@pytest.mark.parametrize("beta", [1e-300, 1e-60])
-def test_beta_that_is_0_in_float32(beta: float) -> None:
-    x = np.array([0.5, -3.0, 1e-40, 1e38], np.float32)
+@pytest.mark.parametrize("beta", [1e-300, 1e-60, 1e60, 1e300])
+def test_beta_beyond_float32(beta: float) -> None:
+    x = np.array([0.5, -3.0, 1e-40, 1e18, NAN, INF, -INF], np.float32)
     as_pytorch(Case("smooth-l1", {"input": x, "target": np.zeros_like(x)}, {"beta": beta}, "none"))
     zero = Case("smooth-l1", {"input": x[:1], "target": x[:1]}, {"beta": beta}, "none")
     assert zero.compute() == zero.grad()["input"] == 0
@@ -250,6 +250,8 @@ def test_gradient_near_the_largest_float() -> None:
     found = Case("multi-margin", tensors, {"p": 2}, "sum").grad()
     assert np.isfinite(found["input"]).all()
     assert not apart(found["input"], gradients["input"], 1e-11)
+    tensors = {"input": np.full(8, -1e308), "target": np.full(8, 0.7)}
+    as_pytorch(Case("kl-div", tensors, {"log_target": True}, "mean"))
     tensors = {"input": np.full(4, 0.25), "target": np.array([1e308, 1.0, 2.0, 0.0])}
     for full in (False, True):
         options = {"log_input": False, "full": full}

@@ -103,7 +103,10 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
     def gradient(share: Array) -> Gradients:
         return {
             "input": lambda: show("d_input = -share * p", -share * p),
-            "target": lambda: show("d_target = share * (p * s + p)", share * (p * s + p)),
+            # p * s may overflow where its share does not
+            "target": lambda: show(
+                "d_target = share * p * s + share * p", share * p * s + share * p
+            ),
         }
 
     return Terms(loss, gradient)

@@ -75,6 +75,7 @@ class Problem:
         self.tensors = self._arrays(tensors)
         self.dtype = self._computing_type(dtype)
         self.laid, self.rows = lay_out(loss, self.tensors)
+        self.told = loss.rows.told(**self.tensors) if loss.rows.told else {}
         self.warnings: list[str] = []
         self.remarks: set[str] = set()
 
@@ -129,10 +130,7 @@ class Problem:
         above, of the result's shape; 1 by default, so that with `none` the gradient is of the sum.
         """
         names = self.wrt(wrt)
-        out = {
-            name: np.zeros(self.tensors[name].shape, self.type_of(name, alone=True))
-            for name in names
-        }
+        out = {name: np.zeros(self.tensors[name].shape, self.type_of(name)) for name in names}
         seen = {name: self._seen(name, array) for name, array in out.items()}
         share = self.share(grad_output)
 
@@ -143,8 +141,6 @@ class Problem:
             left = {}
             for name in names:
                 piece = found[name]()
-                if np.iscomplexobj(piece) and not np.iscomplexobj(out[name]):
-                    piece = piece.real  # a real tensor moves along the real axis only
                 if self._is_private(name, piece):
                     seen[name][index] = piece
                 else:
@@ -243,12 +239,9 @@ class Problem:
             block[name] = part
         return block
 
-    def type_of(self, name: str, *, alone: bool = False) -> np.dtype[Any]:
-        """The type of a tensor's numbers: complex where it is, or where one beside it is."""
-        beside = [name] if alone else list(self.tensors)
-        if self.loss.tensors[name].tensor.complex and any(
-            self.tensors[other].dtype.kind == "c" for other in beside
-        ):
+    def type_of(self, name: str) -> np.dtype[Any]:
+        """The type of a tensor's numbers in the computing precision: complex where they are."""
+        if self.tensors[name].dtype.kind == "c":
             return np.result_type(self.dtype, np.complex64)
         return self.dtype
 
@@ -264,7 +257,7 @@ class Problem:
         for name, parameter in self.loss.tensors.items() if checked else ():
             if parameter.tensor.holds == "numbers" and block[name] is not None:
                 checks.within(self.loss, name, block[name])
-        terms: Terms = self.loss.function(**block, **self.options, show=show)
+        terms: Terms = self.loss.function(**block, **self.options, **self.told, show=show)
         return terms
 
     def wrt(self, names: Sequence[str] | None) -> tuple[str, ...]:

@@ -475,7 +475,6 @@ def _ledger(problem: Problem) -> Ledger:
         batch = float(problem.batch)
         why = f"the length of the first axis, not the {rows}"
         return Ledger("batchmean", float(total.sum), batch, why, others)
-    counted = float(total.counted)
     why = rows
     if "batchmean" in kinds:
         why += f", not the {problem.batch} of the first axis, by which batchmean divides"
@@ -487,7 +486,9 @@ def _ledger(problem: Problem) -> Ledger:
         why = f"the {word}s that count"
     if total.left_out:
         why += f"; {total.left_out} of {rows} left out"
-    return Ledger("mean", float(total.numerator), counted, why, others)
+    if math.isnan(total.denominator) and not float(total.counted):
+        why = f"{loss.rows.counted} add up to 0: PyTorch has 0/0 in the part without smoothing"
+    return Ledger("mean", float(total.numerator), total.denominator, why, others)
 
 
 def _reduction_step(
@@ -518,7 +519,7 @@ def _reduction_step(
             tree = _written(every.values, every.divisor if divided else None, most)
         if ledger.denominator is not None:
             below: ast.expr = number(_whole(ledger.denominator))
-            if every and uneven:
+            if every and uneven and not math.isnan(ledger.denominator):
                 below = _written(every.counts, None, most)
             tree = ast.BinOp(tree, ast.Div(), below)
         overflows = math.isfinite(value) and not np.isfinite(evaluate(tree))

@@ -157,7 +157,7 @@ def by_letters(loss: Loss, tensors: Mapping[str, Array]) -> dict[str, Laid]:
                     f"{loss.tensors[name].tensor.shape} with {letter} = {known} as in {first}, "
                     f"which has shape {shape_text(tensors[first].shape)}."
                 )
-            if size > known:
+            if known == 1:  # broadcast, also to 0
                 sizes[letter] = size, name
     return laid
 

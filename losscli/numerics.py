@@ -126,6 +126,17 @@ def log_of_sum(x: Array, eps: float) -> Array:
     return logs
 
 
+def mean_over(costs: Array, count: int, text: str) -> tuple[Array, str]:
+    """The sum over the last axis divided by `count`, called C, and the formula of it.
+
+    It divides first where the sum overflows, for the quotient may not.
+    """
+    total = costs.sum(-1)
+    if np.isinf(total).any():
+        return (costs / count).sum(-1), f"sum({text} / C)"
+    return total / count, f"sum({text}) / C"
+
+
 def sign(x: Array) -> Array:
     """-1, 0 or 1; 0 for nan, as in PyTorch."""
     # comparisons run at the speed of memory, np.sign does not
@@ -163,25 +174,39 @@ def norm(x: Array, p: float) -> Array:
         start = 0.0 if p > 0 else np.inf
         found: Array = (np.max if p > 0 else np.min)(a, -1, initial=start)
         return found if x.shape[-1] else np.zeros(x.shape[:-1], x.dtype)
-    plain = _norm(a, p)
-    lost = np.isinf(plain) | (plain < _least(x))
-    if p > 0 and lost.any():
-        # Powers that overflow or underflow where the norm does not: relative to the largest.
-        scale = a.max(-1, initial=0)
-        lost &= np.isfinite(scale) & (scale > 0)
-        plain[lost] = scale[lost] * _norm(a[lost] / scale[lost][:, None], p)
-    return plain
+    total: Array
+    if p == 1:
+        total = a.sum(-1)
+    elif p == 2:
+        total = np.sqrt((a * a).sum(-1))
+        lost = np.isinf(total) | (total < _least(x))
+        if lost.any():
+            total[lost] = _relative_norm(a[lost], p)
+    else:
+        total = _relative_norm(a, p)
+    return total
 
 
-def norm_text(p: float, x: str) -> str:
-    """The formula of the p-norm of the vector called `x`."""
+def norm_text(p: float, x: str, value: Array) -> str:
+    """The formula of the p-norm of the vector called `x`, in a form that holds for these values."""
     if p == 0:
         return f"sum(where({x} == 0, 0, 1))"
     if math.isinf(p):
         return f"{'max' if p > 0 else 'min'}(abs({x}))"
     if p == 1:
         return f"sum(abs({x}))"
-    return f"sqrt(sum({x}**2))" if p == 2 else f"sum(abs({x})**p)**(1 / p)"
+
+    def powers(of: str) -> str:
+        return f"sqrt(sum(({of})**2))" if p == 2 else f"sum(abs({of})**p)**(1 / p)"
+
+    plain = powers(x).replace(f"({x})**2", f"{x}**2")
+    # Powers that overflow or underflow; and 1 / p is rounded, which a sum far from 1 magnifies.
+    far = 1e150 if p == 2 else 1e3
+    if ((value == 0) | ((1 / far < value) & (value < far)) | ~np.isfinite(value)).all():
+        return plain
+    scale = f"{'max' if p > 0 else 'min'}(abs({x}))"
+    scaled = f"{scale} * {powers(f'{x} / {scale}')}"
+    return f"where({scale} > 0 and {scale} < inf, {scaled}, {plain})"
 
 
 def norm_slope(x: Array, value: Array, p: float) -> Array:
@@ -204,7 +229,7 @@ def norm_slope(x: Array, value: Array, p: float) -> Array:
         # (|x| / n)^(p - 1), whose parts may overflow where the whole does not
         slope = np.sign(x) * (np.abs(x) / n) ** (p - 1)
         if p < 1:
-            slope = np.where(x == 0, 0, slope)
+            slope = np.where(x == 0, 0 * n, slope)  # nan beside infinity, as in PyTorch
     return np.where(n == 0, 0, slope)
 
 
@@ -220,7 +245,7 @@ def norm_slope_text(p: float, x: str, value: str) -> str:
     if p == 2:
         return f"where({value} == 0, 0, {x} / {value})"
     slope = f"sign({x}) * (abs({x}) / {value})**(p - 1)"
-    return f"where({value} == 0, 0, {slope if p > 1 else f'where({x} == 0, 0, {slope})'})"
+    return f"where({value} == 0, 0, {slope if p > 1 else f'where({x} == 0, 0 * {value}, {slope})'})"
 
 
 def shrunk(x: Array) -> tuple[Array, Any]:
@@ -271,16 +296,16 @@ def summed_text(text: str, x: Array, like: Array) -> str:
     return f"sum({text})" if like.shape[-1] == 1 != x.shape[-1] else text
 
 
-def _norm(a: Array, p: float) -> Array:
-    """The p-norm of what is not negative."""
-    total: Array
-    if p == 1:
-        total = a.sum(-1)
-    elif p == 2:
-        total = np.sqrt((a * a).sum(-1))
-    else:
-        total = (a**p).sum(-1) ** (1 / p)
-    return total
+def _relative_norm(a: Array, p: float) -> Array:
+    """The p-norm of what is not negative, from powers relative to the component that counts most.
+
+    Plain powers overflow and underflow where the norm does not, and the root of a sum far from 1
+    magnifies the rounding of 1 / p.
+    """
+    scale = a.max(-1, initial=0) if p > 0 else a.min(-1, initial=np.inf)
+    scale = np.where(np.isfinite(scale) & (scale > 0), scale, 1).astype(a.dtype)
+    norms: Array = scale * ((a / scale[..., None]) ** p).sum(-1) ** (1 / p)
+    return norms
 
 
 def _least(x: Array) -> float:

@@ -105,9 +105,10 @@ class Option:
 class Rows:
     """What a loss returns: one term a row, where `shape` says in letters what a row is.
 
-    `layout` lays tensors out when the letters alone cannot say how (see losscli.layout); `counts` is
-    what each row counts for in a mean, for losses where that is not 1, from the loss's tensors and
-    options.
+    `layout` lays tensors out when the letters alone cannot say how (see losscli.layout); `told` is what
+    the loss's body is told of the whole tensors, by keyword, as it sees no more than a block of them;
+    `counts` is what each row counts for in a mean, for losses where that is not 1, from the loss's
+    tensors and options.
     """
 
     shape: str
@@ -115,6 +116,7 @@ class Rows:
     reductions: tuple[str, ...] = ("none", "mean", "sum")
     least: int = 1  # rows in a block at least, for losses whose cost is by step, not by element
     layout: Callable[..., Mapping[str, Laid]] | None = None
+    told: Callable[..., Mapping[str, int]] | None = None
     counts: Callable[..., Array | None] | None = None
     counted: str = ""  # what the counts are, in words
     divided: str = ""  # what each term is divided by before it enters a mean, in words

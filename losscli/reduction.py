@@ -123,12 +123,21 @@ class Total:
             self.counted + other.counted,
         )
 
+    @property
+    def denominator(self) -> float:
+        """What a mean divides by: nan where nothing counts, and yet there is something to divide.
+
+        Only smoothed losses are so. PyTorch divides their two parts one by one, and one is 0/0.
+        """
+        nothing = self.left_out == self.rows
+        return math.nan if nothing and float(self.numerator) else float(self.counted)
+
     def reduce(self, reduction: str, batch: int) -> float:
         """The result: by `sum`, `mean`, or `batchmean`, which divides by the length of the batch."""
         if reduction == "sum":
             return float(self.sum)
         if reduction == "mean":
-            return self.numerator.over(float(self.counted))
+            return self.numerator.over(self.denominator)
         if reduction == "batchmean":
             return self.sum.over(float(batch))
         raise UsageError(f"there is no reduction {reduction!r}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from losscli.numerics import (
     summed_text,
 )
 from losscli.parameters import Array
-from losscli.work import Gradients, Show, Terms
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 class Pair(NamedTuple):
@@ -65,8 +65,11 @@ def by_norm(p: float, eps: float = 0.0, eps_text: str = "") -> Measure:
             pair.a - pair.b + eps if eps else pair.a - pair.b,
             f"{pair.first} to {pair.second}",
         )
-        constants: dict[str, Any] = {"constants": {"p": p}}
-        value = show(f"{text} = {norm_text(p, z_text)}", norm(z, p), "distance", **constants)
+        value = norm(z, p)
+        if show is not quiet:
+            constants = {"p": p, "inf": np.inf}
+            equation = f"{text} = {norm_text(p, z_text, value)}"
+            show(equation, value, "distance", constants=constants)
 
         @cache
         def slope() -> Array:

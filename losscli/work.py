@@ -84,11 +84,13 @@ def names_of(problem: Problem, rows: Sequence[tuple[int, ...]]) -> dict[str, Qua
         for name, value in problem.options.items()
         if isinstance(value, (int, float))
     }
-    for name, array in problem.take(rows).items() if rows else ():
+    block = problem.take(rows) if rows else {}
+    pairs = any(map(np.iscomplexobj, block.values()))
+    for name, array in block.items():
         if array is not None:
             one = problem.laid[name]
             axes = one.letters if one.rowless else (ROW, *one.letters)
-            if np.iscomplexobj(array):
+            if pairs and problem.loss.tensors[name].tensor.complex:
                 array, axes = _parts(array), (*axes, PART)
             names[name] = Quantity(array, axes)
     return names

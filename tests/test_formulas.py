@@ -232,6 +232,71 @@ CORNERS = {
         input_lengths=[1],
         target_lengths=[0],
     ),
+    **{
+        f"powers that overflow or underflow, p = {p}": of(
+            "triplet-margin",
+            {"p": p, "eps": 0.0},
+            anchor=[[1e200, 3e200], [1e100, 3e100], [INF, 1.0], [2e-200, 1e-200]],
+            positive=[[0.0, 0.0], [7e99, 1e99], [0.0, 0.0], [0.0, 0.0]],
+            negative=[[1.0, 2.0], [1.0, 2.0], [NAN, 2.0], [0.0, 0.0]],
+        )
+        for p in (2.0, 3.0, -1.5)
+    },
+    **{
+        f"counts of 1e306, log_input {log_input}": of(
+            "poisson-nll",
+            {"full": True, "log_input": log_input},
+            input=[704.0, 0.5, INF, 0.0, 704.0] if log_input else [1e306, 0.5, INF, 0.0, 1e305],
+            target=[1e306, 0.5, 1e307, 1.0, NAN],
+        )
+        for log_input in (True, False)
+    },
+    **{
+        f"class weights {weight}, p = {p}": of(
+            "multi-margin",
+            {"p": p},
+            input=[[0.0, 1.0, 2.0], [5.0, 1.0, 2.0], [0.0, 0.0, 0.0], [NAN, 1.0, 2.0]],
+            target=[0, 0, 1, 2],
+            weight=weight,
+        )
+        for p in (1, 2)
+        for weight in ([INF, 2.0, 3.0], [-INF, INF, NAN])
+    },
+    "multi-margin near the largest float": of(
+        "multi-margin",
+        input=[[-8e307, 9e307, 8e307], [0.5, 1.0, 0.0]],
+        target=[0, 2],
+        weight=[0.9, 1.0, 0.5],
+    ),
+    "multi-label-margin near the largest float": of(
+        "multi-label-margin",
+        input=[[-8e307, 9e307, 8e307], [0.5, 1.0, 0.0]],
+        target=[[0, -1, 1], [2, 1, -1]],
+    ),
+    "multi-label-soft-margin near the largest float": of(
+        "multi-label-soft-margin", input=[[1.5e308, -1e308, 1e308]], target=[[0.0, 1.0, 0.0]]
+    ),
+    **{
+        f"smoothed, and no weight: {target}": Case(
+            "cross-entropy",
+            {
+                "input": np.arange(2.0 * len(target)).reshape(-1, 2),
+                "target": np.array(target),
+                "weight": np.array([1.0, 0.0]),
+            },
+            {"label_smoothing": 0.25},
+            "mean",
+        )
+        for target in ([1], [1, -100], [-100, -100], [1] * 30)
+    },
+    "more axes than input": of(
+        "multi-label-soft-margin",
+        input=[[0.0, 1.0, 2.0], [1.0, -1.0, 0.5]],
+        target=np.linspace(0, 1, 12).reshape(2, 2, 3),
+        weight=[[0.5], [2.0]],
+    ),
+    "beta = inf": of("smooth-l1", {"beta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
+    "delta = inf": of("huber", {"delta": INF}, input=[INF, -INF, NAN, 1.0, -0.0], target=[0.0]),
     "NaN beyond the frames that count": of(
         "ctc",
         log_probs=[[[-0.7, -0.7]], [[-0.7, -0.7]], [[NAN, NAN]]],
@@ -255,6 +320,17 @@ def test_every_step_has_a_line(loss: str) -> None:
         assert all(step.lines for step in explanation.steps), case
         names = {step.name for step in explanation.steps if step.part == "gradient"}
         assert names >= {"share", *(f"d_{name}" for name in case.grad())}, case
+
+
+@pytest.mark.parametrize("real", ["input", "target"])
+def test_gradient_of_real_numbers_beside_complex_ones(real: str) -> None:
+    """Only its real part is shown, and it is the gradient that is returned."""
+    numbers_ = {"input": np.array([1 + 2j, 0.5j]), "target": np.array([0.5 - 1j, 2.0])}
+    case = Case("l1", {**numbers_, real: numbers_[real].real}, {}, "mean")
+    check(case)
+    explanation = case.explain()
+    (step,) = (step for step in explanation.steps if step.name == f"d_{real}")
+    assert [line.value for line in step.lines] == explanation.gradients[real].tolist()
 
 
 def test_nan_and_infinities_are_words() -> None:

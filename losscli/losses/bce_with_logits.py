@@ -51,6 +51,7 @@ def bce_with_logits(
     Pitfalls
         Fed with probabilities instead of scores it cannot go below 0.3133 (y = 1) or 0.6931 (y = 0).
         The mean divides by the number of elements, not by the sum of weights, unlike cross-entropy.
+        Beside infinite targets it is nan or infinite, not always as in PyTorch, which adds in another order.
         A pos_weight of shape (N) beside an input of (N, C) counts columns, also where N = C.
 
     Errors

@@ -67,10 +67,11 @@ def cosine_embedding(
         Targets of 0 and 1 instead of -1 and 1: a pair with target 0 costs nothing and is never learned.
         1e-12 is added to each squared norm, unlike in cosine similarity: vectors shorter than 1e-5 are
         not as similar as their directions, and a vector of zeros has cosine 0 and a gradient of 1e6.
-        PyTorch has that number in float32, and so it is 9.99999996e-13 here too.
+        PyTorch rounds that number to float32, also in float64, and so does this loss.
         Equal vectors do not cost exactly 0 because of it, but about 1e-12 / |input1|^2.
         Between nearly parallel vectors 1 - cos keeps all its digits; PyTorch's is rounding noise of
         1e-16. For vectors so long that their squares overflow PyTorch says nan; this loss does not.
+        Of no pairs at all, what was to be broadcast has a gradient of 0; in PyTorch nan if infinite.
 
     Errors
         Vectors with more than two axes, and a target with another number of axes than described.

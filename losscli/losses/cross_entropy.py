@@ -116,12 +116,14 @@ def cross_entropy(
         The mean over class indices divides by the sum of their weights, and leaves ignored rows out; the
         mean over probabilities divides by the number of rows, also with weights.
         Softmax output as input: the loss cannot fall below ln(1 + (C - 1)/e).
-        All rows ignored: the mean is 0/0 = nan.
+        All rows ignored, or only targets of weight 0: the mean is 0/0 = nan, also with smoothing.
+        With smoothing, weights that are infinite or cancel give nan where PyTorch gives inf, or inf for nan.
         ignore_index leaves rows out; its class stays in the softmax.
 
     Errors
         A target of another shape, an index outside 0 to C - 1, ignore_index of 0 or more with
         probabilities.
+        Beside input (C) PyTorch takes a target (1), too, but fails to differentiate; here it is refused.
 
     Source
         torch.nn.CrossEntropyLoss; label smoothing: Szegedy et al., "Rethinking the inception
@@ -248,7 +250,12 @@ def _of_distributions(
             put(others := wq.copy(), soft.apart, np.zeros_like(top))
             rest = soft.rest[..., 0]
             put(d, soft.apart, (others.sum(-1) - top * rest) / (1 + rest))
-            return show(f"d_input = {on} * (p * t - {wq_text})", s * d)
+            d *= s
+            text = f"{on} * (p * t - {wq_text})"
+            if counts is not None and not np.isfinite(s).all():
+                d += 0 * s  # PyTorch: infinity times a weight of 0, of the loss without smoothing
+                text += f" + 0 * {on}"
+            return show(f"d_input = {text}", d)
 
         def by_target() -> Array:
             factor, w = (1 - label_smoothing), 1 if weight is None else weight

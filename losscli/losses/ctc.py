@@ -104,7 +104,7 @@ def ctc(
     Shapes
         log_probs: (T, N, C), frames first; (T, C) for one sample.
         targets: (N, S) padded, or all labels of all samples one after the other.
-        input_lengths, target_lengths: (N); a single number for one sample.
+        input_lengths, target_lengths: (N), or any shape of as many; a single number for one sample.
 
     Range
         log_probs: logarithms of probabilities, which is not checked, as in PyTorch. Labels: 0 to C - 1,
@@ -121,7 +121,9 @@ def ctc(
     Pitfalls
         Raw scores instead of log-probabilities: no error, a meaningless and often negative number.
         The mean divides by target lengths first; it is not the mean of what none prints.
-        The blank index among the labels gives a meaningless value.
+        The blank index among the labels gives a meaningless value. Where it is the last label, PyTorch's
+        gradient of the last frame lacks a summand, and no longer adds up to 0; losscli's does.
+        Of log-probabilities like -1e300 PyTorch's occupancies do not add up to 1; losscli's do.
         With zero_infinity an impossible sample still counts in the mean's denominator.
 
     Errors
@@ -182,7 +184,9 @@ def _lattice(
     log_probs: Array, targets: Array, input_lengths: Array, target_lengths: Array, blank: int
 ) -> Lattice:
     labels = np.full((len(targets), 2 * targets.shape[1] + 1), blank, np.int64)
-    labels[:, 1::2] = targets
+    # behind a sample's labels stands blank: a class that is not its own may hold anything
+    own = np.arange(targets.shape[1]) < target_lengths[:, None]
+    labels[:, 1::2] = np.where(own, targets, blank)
     emitted = np.take_along_axis(log_probs, labels[:, None, :], 2)
     skips = np.zeros(labels.shape, bool)
     skips[:, 2:] = labels[:, 2:] != labels[:, :-2]
@@ -264,13 +268,13 @@ def _log_sum(*logs: Array) -> Array:
 
 
 def _lengths(name: str, lengths: Array, samples: int, shape: tuple[int, ...]) -> Array:
-    """The lengths of all samples, (n,)."""
+    """The lengths of all samples, (n,), from an array of any shape."""
     whole = checks.whole_numbers("ctc", name, lengths) if lengths.dtype.kind in "iu" else None
     if whole is None:
         raise KindError(
             f"ctc: {name} holds {checks.kind_text(lengths)}; expected whole numbers, one for each sample."
         )
-    if whole.shape != (samples,) and not (len(shape) == 2 and whole.shape == ()):
+    if whole.size != samples:
         swapped = len(shape) == 3 and whole.shape == (shape[0],)
         hint = " Frames come first in log_probs: did you swap T and N?" if swapped else ""
         raise ShapeError(

@@ -75,6 +75,9 @@ def gaussian_nll(
         eps is a floor, max(var, eps), not something that is added.
         Where var < eps the gradient is that at eps, up to 1e12 times the squared error.
         A negative loss is no mistake; without full a constant is missing.
+        Where the square overflows the loss is inf, also where the variance would make it finite.
+        Where eps is 0 in float32 and var is, too, the gradients are nan or infinite. Of no elements at all
+        that by var is 0; in PyTorch nan where var is.
 
     Errors
         A negative var, and shapes of var that are none of the above, are refused.

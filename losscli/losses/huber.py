@@ -52,8 +52,9 @@ def huber(
     """
     r = show("r = input - target", input - target, "residual")
     d = np.clip(r, -delta, delta)
+    below = "<=" if delta < np.inf else "<"  # PyTorch: nan where r and delta are infinite
     loss = show(
-        "l = where(abs(r) <= delta, 0.5 * r**2, delta * (abs(r) - 0.5 * delta))",
+        f"l = where(abs(r) {below} delta, 0.5 * r**2, delta * (abs(r) - 0.5 * delta))",
         (-0.5 * d + r) * d,  # (r - d / 2) d is both branches at once
         "loss of the element",
     )

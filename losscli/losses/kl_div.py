@@ -46,7 +46,8 @@ def kl_div(
         Probabilities as input, without the logarithm, give negative values.
         Logarithms as target without log_target give nan.
         input = -inf where p = 0 is 0 times inf, nan, as in PyTorch. With log_target so is t = -inf.
-        Shapes that differ broadcast, without a word.
+        Shapes that differ broadcast, without a word. The gradient of what was broadcast is the sum of its
+        copies'; PyTorch adds up before it multiplies, which differs where a factor is not finite.
         Where e^t overflows and t - ln q makes up for it, PyTorch says inf or nan; losscli has the number.
 
     Errors
@@ -102,7 +103,10 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
     def gradient(share: Array) -> Gradients:
         return {
             "input": lambda: show("d_input = -share * p", -share * p),
-            "target": lambda: show("d_target = share * (p * s + p)", share * (p * s + p)),
+            # p * s may overflow where its share does not
+            "target": lambda: show(
+                "d_target = share * p * s + share * p", share * p * s + share * p
+            ),
         }
 
     return Terms(loss, gradient)

@@ -65,9 +65,16 @@ def l1(
             d = show(f"d = where(l == 0, 0, r / l{nan})", unit(r), "direction of the residual")
         else:
             d = show("d = sign(r)", sign(r), "slope of the loss")
+
+        def by(tensor: str, given: Array, sign: str, slope: Array) -> Array:
+            if pairs and not np.iscomplexobj(given):
+                note = "its real part: real numbers move along that axis only"
+                return show(f"d_{tensor} = {sign}share * d[0]", slope.real, note)
+            return show(f"d_{tensor} = {sign}share * d", slope)
+
         return {
-            "input": lambda: show("d_input = share * d", share * d),
-            "target": lambda: show("d_target = -share * d", -share * d),
+            "input": lambda: by("input", input, "", share * d),
+            "target": lambda: by("target", target, "-", -share * d),
         }
 
     return Terms(loss, gradient)

@@ -67,6 +67,8 @@ def multi_label_margin(
         What stands behind the first -1 is ignored. A label that is listed twice counts twice.
         It divides by C, not by the number of pairs.
         NaN does not show: a comparison with NaN is false, and its term 0.
+        Where the sum overflows and its C-th part does not, PyTorch says inf; losscli has the number. Of
+        differences beyond the largest float both say inf.
         Of no rows at all the sum is 0 and the mean nan; PyTorch returns what lies in memory.
 
     Errors
@@ -91,15 +93,23 @@ def multi_label_margin(
         h: Array = 1 - of_label[:, None] + others
         return h
 
-    loss = np.zeros(len(input), input.dtype)
-    for k in range(most):
-        loss += np.fmax(missing(k), 0).sum(-1)  # fmax: 0 for nan
-    loss /= classes
+    def total(divisor: int = 1) -> Array:
+        found = np.zeros(len(input), input.dtype)
+        for k in range(most):
+            t = np.fmax(missing(k), 0)  # 0 for nan
+            found += (t if divisor == 1 else t / divisor).sum(-1)
+        return found
+
+    loss = total() / classes
+    huge = np.isinf(loss).any()
+    if huge:  # the sum overflows, its C-th part may not
+        loss = total(classes)
     if show is not quiet:
         true = (y[..., None] == np.arange(classes)).any(1)
         pairs = live[:, :most, None] & ~true[:, None]
-        _show_pairs(y, [missing(k) for k in range(most)], pairs, show)
-        show("l = sum(s) / C", loss, "loss of the row", constants={"C": classes})
+        of_pairs, of_labels = ("t / C", "sum(s)") if huge else ("t", "sum(s) / C")
+        _show_pairs(y, [missing(k) for k in range(most)], pairs, of_pairs, classes, show)
+        show(f"l = {of_labels}", loss, "loss of the row", constants={"C": classes})
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
@@ -123,7 +133,9 @@ def multi_label_margin(
     return Terms(loss, gradient)
 
 
-def _show_pairs(y: Array, missing: Sequence[Array], pairs: Array, show: Show) -> None:
+def _show_pairs(
+    y: Array, missing: Sequence[Array], pairs: Array, text: str, classes: int, show: Show
+) -> None:
     """Every pair of a label and another class."""
     show("y = target", y, "labels before the first -1", axes=("row", "K"), cells=y >= 0)
     h = show(
@@ -136,7 +148,13 @@ def _show_pairs(y: Array, missing: Sequence[Array], pairs: Array, show: Show) ->
     )
     t = np.where(pairs, np.fmax(h, 0), 0)
     show("t = where(h > 0, h, 0)", t, "what it costs", cells=pairs, picks="y", pairs="table")
-    show("s = sum(t)", t.sum(-1), "cost of each label", cells=y >= 0)
+    show(
+        f"s = sum({text})",
+        t.sum(-1) if text == "t" else (t / classes).sum(-1),
+        "cost of each label",
+        cells=y >= 0,
+        constants={"C": classes},
+    )
 
 
 def _show_counts(y: Array, missing: Sequence[Array], pairs: Array, show: Show) -> None:

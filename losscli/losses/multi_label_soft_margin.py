@@ -7,29 +7,39 @@ from typing import Annotated
 import numpy as np
 
 from losscli.errors import ShapeError
-from losscli.layout import Laid, shape_text
+from losscli.layout import Laid
+from losscli.numerics import mean_over
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
 
 def classes_behind(input: Array, target: Array, weight: Array | None) -> dict[str, Laid]:
-    """The classes are input's last axis; the others broadcast to it, a lone number is one class."""
+    """The classes are input's last axis; a tensor with fewer axes, also a lone number, is broadcast.
+
+    Beside more axes PyTorch counts that axis from the front, where it then is another one.
+    """
     if not input.ndim:
         raise ShapeError(
             "multi-label-soft-margin: input is a single number; expected scores by class, (N, C) or (C)."
         )
-    others = {"target": target} | ({} if weight is None else {"weight": weight})
-    for name, array in others.items():
-        if array.ndim > input.ndim:
-            raise ShapeError(
-                f"multi-label-soft-margin: {name} has shape {shape_text(array.shape)}, more axes than "
-                f"input, whose shape is {shape_text(input.shape)}; give input all the rows that {name} has."
-            )
+    given = {"input": input, "target": target} | ({} if weight is None else {"weight": weight})
+    axes = max(array.ndim for array in given.values())
+
+    def classes_last(array: Array) -> Array:
+        return np.moveaxis(array[(None,) * (axes - array.ndim)], input.ndim - 1, -1)
+
+    if axes > input.ndim:
+        return {name: Laid(array, classes_last, ("C",)) for name, array in given.items()}
     return {
         name: Laid(array, lambda a: a[None], ("C",))
-        for name, array in others.items()
+        for name, array in given.items()
         if not array.ndim
     }
+
+
+def number_of_classes(input: Array, **others: Array) -> dict[str, int]:
+    """How many scores a row of input has."""
+    return {"classes": input.shape[-1]}
 
 
 def multi_label_soft_margin(
@@ -37,8 +47,9 @@ def multi_label_soft_margin(
     target: Annotated[Array, Tensor("labels 1 and 0, one for each class", "(*, C)")],
     weight: Annotated[Array | None, Tensor("factor of each class", "(*, C)")] = None,
     *,
+    classes: int,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)", row="row", layout=classes_behind)]:
+) -> Annotated[Terms, Rows("(*)", row="row", layout=classes_behind, told=number_of_classes)]:
     """Binary cross-entropy of the raw scores of many labels, averaged over the classes of each row.
 
     For several classes at once, given as a 1 for each true class and a 0 for every other. It is
@@ -66,15 +77,15 @@ def multi_label_soft_margin(
         An infinite score is nan, also where it is right: 0 times infinity.
         It divides by the number of classes, not by the sum of weights.
         Shapes (N, 1) and (C) broadcast to (N, C), which is hardly ever meant.
+        Beside a target or a weight with more axes than input, the class axis is counted from the front,
+        as in PyTorch: of input (N, C) and target (B, N, C) the sum runs over N, and is divided by C.
 
     Errors
-        A single number as input; shapes that do not broadcast. A target or a weight with more axes than
-        input: PyTorch takes it, but adds up along another axis than that of the classes.
+        A single number as input; shapes that do not broadcast.
 
     Source
         torch.nn.MultiLabelSoftMarginLoss.
     """
-    classes = input.shape[-1]
     e = np.exp(-np.abs(input))
     c = np.log1p(e)
     yes = show(
@@ -90,9 +101,8 @@ def multi_label_soft_margin(
     mixed, text = target * yes + (1 - target) * no, "target * yes + (1 - target) * no"
     cost = mixed if weight is None else weight * mixed
     show(f"cost = {text if weight is None else f'weight * ({text})'}", cost, "loss of each class")
-    loss = show(
-        "l = sum(cost) / C", cost.sum(-1) / classes, "loss of the row", constants={"C": classes}
-    )
+    loss, mean_text = mean_over(cost, classes, "cost")
+    show(f"l = {mean_text}", loss, "loss of the row", constants={"C": classes})
 
     def gradient(share: Array) -> Gradients:
         each = (share / classes)[..., None]

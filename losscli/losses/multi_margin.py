@@ -9,7 +9,7 @@ import numpy as np
 from losscli import checks
 from losscli.errors import ShapeError
 from losscli.layout import Laid, shape_text, table_of_scores
-from losscli.numerics import pick, put
+from losscli.numerics import mean_over, pick, put
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -65,6 +65,8 @@ def multi_margin(
         The mean divides by the number of rows, not by the sum of weights, unlike cross-entropy.
         The weight is that of the true class, and multiplies after the power.
         NaN does not show: a comparison with NaN is false, and its term 0.
+        Where the sum overflows and its C-th part does not, PyTorch says inf; losscli has the number. Of
+        differences beyond the largest float both say inf.
         Of no rows at all the sum is 0 and the mean nan; PyTorch returns what lies in memory.
 
     Errors
@@ -98,24 +100,34 @@ def multi_margin(
         picks="target",
         pairs="table",
     )
-    loss, text = t.sum(-1) / classes, "sum(t) / C"
+    cost, text, finite = t, "t", True
     if weight is not None:
         w = show(
             "w = pick(weight, target)", weight[target], "weight of the true class", picks="target"
         )
-        loss, text = (w[..., None] * t).sum(-1) / classes, "w * sum(t) / C"
+        finite = bool(np.isfinite(w).all())
+        cost, text = w[..., None] * t, "w * t"
+        if not finite:  # PyTorch multiplies only what costs something
+            cost, text = np.where(t == 0, 0, cost), "where(t == 0, 0, w * t)"
+    loss, text = mean_over(cost, classes, text)
     show(f"l = {text}", loss, "loss of the row", constants={"C": classes})
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            u = np.fmax(2 * h, 0) if p == 2 else (h > 0).astype(input.dtype)
+            u = np.fmax(h, 0) if p == 2 else (h > 0).astype(input.dtype)
             put(u, target, np.zeros_like(true))
-            show(f"u = where(h > 0, {'2 * h' if p == 2 else '1'}, 0)", u, "slope", cells=others)
+            show(f"u = where(h > 0, {'h' if p == 2 else '1'}, 0)", u, "slope", cells=others)
             shared = share if weight is None else share * w
-            each = "share" if weight is None else "share * w"
-            d = (shared / classes)[..., None] * u
+            each = f"{'2 * ' if p == 2 else ''}share{'' if weight is None else ' * w'}"
+            d = (p * shared / classes)[..., None] * u
+            if not finite:
+                d = np.where(u == 0, 0, d)
             put(d, target, 0 - d.sum(-1))  # 0, not -0
-            return show(f"d_input = {each} / C * where(c == target, -sum(u), u)", d, picks="target")
+            slope = "where(c == target, -sum(u), u)"
+            text = f"{each} / C * {slope}"
+            if not finite:
+                text = f"where({slope} == 0, 0, {text})"
+            return show(f"d_input = {text}", d, picks="target")
 
         return {"input": by_input}
 

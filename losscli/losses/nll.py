@@ -76,6 +76,7 @@ def nll(
 
     Errors
         A target of another shape, or an index outside 0 to C - 1; a target of floating-point numbers.
+        Beside input (C) PyTorch takes a target (1), too, but fails to differentiate; here it is refused.
 
     Source
         torch.nn.NLLLoss.

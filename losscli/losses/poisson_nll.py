@@ -50,8 +50,11 @@ def poisson_nll(
         full adds Stirling's approximation, not ln y!, and only for y > 1: 0.2299 at y = 1.5, where ln y!
         is 0.2847; 4.7708 at y = 5, where it is 4.7875.
         eps keeps a rate of 0 finite: with y = 2 it costs -2 ln(1e-8) = 36.84.
+        Where y ln y overflows and its difference to y x does not, PyTorch says nan with full; losscli has
+        the number.
         Near x = 1 the rounding of x + eps, times a large y, is corrected here; PyTorch lets it stand.
-        Shapes that differ broadcast, without a word.
+        Shapes that differ broadcast, without a word. The gradient of what was broadcast is the sum of its
+        copies'; PyTorch adds up before it multiplies, which differs where a factor is not finite.
 
     Errors
         Shapes that do not broadcast are refused.
@@ -60,33 +63,55 @@ def poisson_nll(
         torch.nn.PoissonNLLLoss; Stirling, "Methodus differentialis", 1730.
     """
     if log_input:
-        rate = show("rate = exp(input)", np.exp(input), "predicted rate")
-        loss, text = rate - target * input, "rate - target * input"
+        rate, logs = show("rate = exp(input)", np.exp(input), "predicted rate"), input
+        rate_text, logs_text = "rate", "input"
     else:
         # infinity times a logarithm of 0 or of 1e-8 differs: beside it as plainly as PyTorch
         finite = np.isfinite(target).all()
-        g = log_of_sum(input, eps) if finite else np.log(input + eps)
-        show("g = log(input + eps)", g, "log of the rate")
-        loss, text = input - target * g, "input - target * g"
+        rate, logs = input, log_of_sum(input, eps) if finite else np.log(input + eps)
+        show("g = log(input + eps)", logs, "log of the rate")
+        rate_text, logs_text = "input", "g"
+    loss, text = rate - target * logs, f"{rate_text} - target * {logs_text}"
     if full:
         on = target > 1
         y = np.maximum(target, 1)
-        s = on * ((y + 0.5) * np.log(y) - y + 0.5 * math.log(2 * math.pi))
-        show(
-            "s = where(target <= 1, 0, target * log(target) - target + 0.5 * log(2 * pi * target))",
-            s,
-            "Stirling: target above 1 only",
-            constants={"pi": math.pi},
-        )
-        loss, text = loss + s, f"{text} + s"
-    show(f"l = {text}", loss, "full: with Stirling's term" if full else "without ln target!")
+        if target.size and np.fmax.reduce(target, axis=None) > np.finfo(target.dtype).max / 1024:
+            # target * log(target) overflows, where times the logarithm of the ratio it may not
+            d = np.where(target <= 1, 0, np.log(y) - logs)
+            show(f"d = where(target <= 1, 0, log(target) - {logs_text})", d, "log, target to rate")
+            stirling = 0.5 * (math.log(2 * math.pi) + np.log(y))
+            loss = np.where(target <= 1, loss, rate - y + y * d + stirling)
+            stirling_text = "target * d + 0.5 * (log(2 * pi) + log(target))"
+            text = f"where(target <= 1, {text}, {rate_text} - target + {stirling_text})"
+        else:
+            s = on * ((y + 0.5) * np.log(y) - y + 0.5 * math.log(2 * math.pi))
+            stirling_text = "target * log(target) - target + 0.5 * log(2 * pi * target)"
+            show(
+                f"s = where(target <= 1, 0, {stirling_text})",
+                s,
+                "Stirling: target above 1 only",
+                constants={"pi": math.pi},
+            )
+            loss, text = loss + s, f"{text} + s"
+    show(
+        f"l = {text}",
+        loss,
+        "full: with Stirling's term" if full else "without ln target!",
+        constants={"pi": math.pi},
+    )
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
             if log_input:
                 return show("d_input = share * (rate - target)", share * (rate - target))
-            d = share * (1 - target / (input + eps))
-            return show("d_input = share * (1 - target / (input + eps))", d)
+            q = target / (input + eps)
+            d, text = share * (1 - q), "share * (1 - target / (input + eps))"
+            if np.isinf(q).any():  # the quotient overflows, a share of it may not
+                d, text = (
+                    share - share * target / (input + eps),
+                    "share - share * target / (input + eps)",
+                )
+            return show(f"d_input = {text}", d)
 
         def by_target() -> Array:
             # the logarithm as PyTorch has it: it stands alone here, and no target multiplies its rounding

@@ -42,6 +42,8 @@ def smooth_l1(
 
     Pitfalls
         As beta goes to 0 smooth-l1 goes to l1; huber with delta goes to 0.
+        With beta = inf all is 0, but where r is infinite, too, the loss is nan and its slope 1 or -1.
+        Where r^2 overflows and r^2 / beta does not, PyTorch says inf or nan; losscli has the number.
         Shapes (N, 1) and (N) broadcast to (N, N), which is hardly ever meant.
 
     Errors
@@ -52,8 +54,13 @@ def smooth_l1(
     """
     r = show("r = input - target", input - target, "residual")
     if beta:
-        c = np.clip(r, -beta, beta)
-        d, text = c / beta, "clip(r / beta, -1, 1)"
+        # in the computing type, where it may be infinite, but not 0
+        b = np.maximum(beta, np.finfo(r.dtype).smallest_subnormal).astype(r.dtype)
+        c = np.clip(r, -b, b)
+        d, text = c / b, "clip(r / beta, -1, 1)"
+        if np.isinf(b):  # inf / inf, where PyTorch compares first
+            d = np.where(np.isinf(r), sign(r), d)
+            text = "where(abs(r) == inf, sign(r), r / beta)"
         loss = show(
             "l = where(abs(r) < beta, 0.5 * r**2 / beta, abs(r) - 0.5 * beta)",
             (-0.5 * c + r) * d,  # (r - c / 2) c / beta is both branches at once
@@ -64,7 +71,7 @@ def smooth_l1(
         loss = show("l = abs(r)", np.abs(r), "no corner to round: l1")
 
     def gradient(share: Array) -> Gradients:
-        show(f"d = {text}", d, "slope of the loss")
+        show(f"d = {text}", d, "slope of the loss", constants={"inf": np.inf})
         return {
             "input": lambda: show("d_input = share * d", share * d),
             "target": lambda: show("d_target = -share * d", -share * d),

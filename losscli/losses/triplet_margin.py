@@ -50,6 +50,9 @@ def triplet_margin(
         eps is added to each difference, before the norm: d(x, x) is sqrt(D) 1e-6, and d(1, 0) is not
         d(0, 1).
         The distance is not squared.
+        Where powers overflow or underflow and the norm does not, PyTorch says inf, nan or 0; losscli has
+        the number. Distances beyond the largest float are inf in both.
+        Of no triples at all, what was to be broadcast has a gradient of 0; in PyTorch nan if infinite.
         Equal embeddings everywhere give loss = margin and hardly any gradient: collapse.
 
     Errors

@@ -70,6 +70,9 @@ def triplet_margin_with_distance(
         distance is 1 - similarity.
         Only euclidean has eps, and adds it to each difference, before the norm: d(x, x) is sqrt(D) 1e-6.
         Squared distances grow faster, and so want another margin.
+        Where powers overflow or underflow and the norm does not, also in the cosine, PyTorch says inf, nan
+        or 0; losscli has the number. Distances beyond the largest float are inf in both.
+        Of no triples at all, what was to be broadcast has a gradient of 0; in PyTorch nan if infinite.
         cosine of nearly parallel vectors keeps its digits, where PyTorch's is rounding noise of 1e-16.
 
     Errors

@@ -26,6 +26,7 @@ ROWS = 6  # so many rows are drawn at most
 CLASSES = 6  # of more classes than this, the largest and the target's are drawn
 SIDE = 24  # so many frames, and so many places, of a lattice are drawn at most
 GRID = 160  # places at which a curve is computed
+LARGEST = 1e300  # beyond this there is no room for differences
 STEEP = 40.0  # a tangent that would rise so many times as high as the picture is left out
 
 Placed = tuple[str, Picture]  # a picture and the name of the step that it belongs to
@@ -211,7 +212,7 @@ def _computed(
     while at:
         grid = _grid([*at.values()], turns, along)
         loss, slope = _along_grid(e.problem, along, others, grid)
-        good = np.isfinite(grid) & np.isfinite(loss) & np.isfinite(slope)
+        good = np.max(np.abs([grid, loss, slope]), axis=0) < LARGEST  # false for nan, too
         if not good[np.isin(grid, [*at.values()])].all() or good.sum() < GRID // 4:
             return None
         grid, loss, slope = grid[good], loss[good], slope[good]

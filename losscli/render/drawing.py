@@ -22,6 +22,7 @@ from losscli.render.scale import (
     points,
     printable,
     read,
+    spread,
     ticks,
 )
 
@@ -121,9 +122,7 @@ class _Plot:
 
     def __init__(self, at: Sequence[float], values: Sequence[float], top: float) -> None:
         self.at, self.top = at, top
-        self.low, self.high = min(values), max(values)
-        if self.low == self.high:
-            self.low, self.high = self.low - 1, self.high + 1
+        self.low, self.high = spread(values)
 
     def x(self, at: float) -> float:
         """Where a number lies."""

@@ -28,6 +28,14 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return []
 
 
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """The lowest and the highest that is drawn; around a constant there is room down to 0, and up."""
+    low, high = min(values), max(values)
+    if high - low > 1e-9 * max(abs(low), abs(high)):
+        return low, high
+    return (min(0.0, 2 * low), max(0.0, 2 * low)) if low else (-1.0, 1.0)
+
+
 def read(x: float, digits: int = 3) -> str:
     """A number on an axis or beside a bar."""
     return text_of(short(x, digits))

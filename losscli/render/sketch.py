@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from losscli.pictures import Bars, Curve, Lattice, Picture
-from losscli.render.scale import alignment, amounts, gaps, least, mover, points, read, ticks
+from losscli.render.scale import alignment, amounts, gaps, least, mover, points, read, spread, ticks
 from losscli.render.typeset import NO_BREAK, wrapped
 
 Piece = tuple[str, str]  # text and style, as on a page
@@ -55,11 +55,8 @@ def sketch(picture: Picture, width: int, ascii: bool = False) -> list[Line]:
 
 def _side_by_side(drawn: Sequence[_Drawn], width: int) -> Iterator[Line]:
     spare = width - sum(d.narrow + APART for d in drawn) + APART
-    blocks = []
-    for i, one in enumerate(drawn):
-        more = max(0, min(spare // (len(drawn) - i), one.wide - one.narrow))
-        spare -= more
-        blocks.append(one.lines(min(one.narrow + more, width)))
+    more = max(0, spare // len(drawn))  # as much for each, so that bars beside each other compare
+    blocks = [one.lines(min(one.narrow + more, one.wide, width)) for one in drawn]
     widths = [max(_length(line) for line in block) for block in blocks]
     for i in range(max(map(len, blocks))):
         whole: Line = []
@@ -179,9 +176,7 @@ class _Curve(_Drawn):
     ) -> list[Line]:
         """A plot: its name, the curve with its points, an axis below, round numbers on both."""
         at = self.curve.at
-        low, high = min(values), max(values)
-        if low == high:
-            low, high = low - 1, high + 1
+        low, high = spread(values)
         rows = {self._row(v, low, high): v for v in ticks(low, high, 4)}
         names = {row: read(value) for row, value in rows.items()}
         margin = max(map(len, names.values()), default=0) + 2

@@ -335,7 +335,9 @@ def test_every_point_is_on_the_curve_that_is_drawn() -> None:
     lines = text_of(sketch(curve, 90))
     assert sum(line.count("●") for line in lines) == 2 * len(curve.points) + 1
     assert lines[-1] == "across: input − target; ● element 0 at −1, element 1 at 2, element 2 at 10"
-    assert len(lines) <= 10
+    assert len(lines) <= 11
+    labels = [(i, line.split()[0]) for i, line in enumerate(lines) if "┤" in line]
+    assert labels == [(1, "20"), (4, "10"), (7, "0")]  # as far apart as they say
 
 
 def test_the_lattice_shows_the_way() -> None:

@@ -36,6 +36,23 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return (min(0.0, 2 * low), max(0.0, 2 * low)) if low else (-1.0, 1.0)
 
 
+def rungs(low: float, high: float) -> list[float]:
+    """Three or four round numbers, equally far apart, that have everything between them; lowest first."""
+    span = high - low
+    power = math.floor(math.log10(span)) if span > 1e-290 else -290
+    best: list[float] = []
+    for k in (power - 1, power):
+        for step in (1, 2, 2.5, 4, 5, 8):
+            unit = step * 10.0**k
+            first = math.floor(low / unit * (1 + 1e-12) + 1e-9)
+            for many in (3, 4):
+                found = [round(i * unit, max(0, 1 - k)) + 0.0 for i in range(first, first + many)]
+                tight = not best or found[-1] - found[0] < best[-1] - best[0]
+                if tight and found[0] <= low + 1e-6 * span and found[-1] >= high - 1e-6 * span:
+                    best = found
+    return best or [low, (low + high) / 2, high]
+
+
 def read(x: float, digits: int = 3) -> str:
     """A number on an axis or beside a bar."""
     return text_of(short(x, digits))

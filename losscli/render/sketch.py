@@ -12,7 +12,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from losscli.pictures import Bars, Curve, Lattice, Picture
-from losscli.render.scale import alignment, amounts, gaps, least, mover, points, read, spread, ticks
+from losscli.render.scale import (
+    alignment,
+    amounts,
+    gaps,
+    least,
+    mover,
+    points,
+    read,
+    rungs,
+    spread,
+    ticks,
+)
 from losscli.render.typeset import NO_BREAK, wrapped
 
 Piece = tuple[str, str]  # text and style, as on a page
@@ -24,7 +35,7 @@ SHADES = " ░▒▓█"
 LABEL = 20  # the longest label beside a bar
 BAR = (10, 28)  # the length of a whole bar, at least and at most
 PANEL = (20, 44)  # the width of a plot with its axis, at least and at most
-ROWS = 6  # the height of a plot
+ROWS = 7  # the height of a plot: three or four numbers stand equally far apart in it
 CELL = 4  # the width of a lattice's cell
 FAINT = 0.005  # below this a cell has only a dot
 ASCII = str.maketrans("−·…⋯●▸", "-*~~O>")
@@ -176,9 +187,9 @@ class _Curve(_Drawn):
     ) -> list[Line]:
         """A plot: its name, the curve with its points, an axis below, round numbers on both."""
         at = self.curve.at
-        low, high = spread(values)
-        rows = {self._row(v, low, high): v for v in ticks(low, high, 4)}
-        names = {row: read(value) for row, value in rows.items()}
+        marks = rungs(*spread(values))
+        low, high = marks[0], marks[-1]
+        names = {_row(value, low, high): read(value) for value in marks}
         margin = max(map(len, names.values()), default=0) + 2
         columns = width - margin
         cells = (_characters if self.ascii else _braille)(at, values, low, high, columns)
@@ -213,14 +224,16 @@ class _Curve(_Drawn):
                 below = f"{below:<{start}}{text}"
         return "".join(axis), _plain(below) if self.ascii else below
 
-    def _row(self, y: float, low: float, high: float) -> int:
-        return min(ROWS - 1, int((high - y) / (high - low) * ROWS))
-
     def _cell(self, x: float, y: float, low: float, high: float, columns: int) -> tuple[int, int]:
         """The cell of a point."""
         first, last = self.curve.at[0], self.curve.at[-1]
         column = min(columns - 1, max(0, int((x - first) / (last - first) * columns)))
-        return max(0, self._row(y, low, high)), column
+        return _row(y, low, high), column
+
+
+def _row(y: float, low: float, high: float) -> int:
+    """The row of a value; the lowest and the highest are in the middle of theirs."""
+    return min(ROWS - 1, max(0, round((high - y) / (high - low) * (ROWS - 1))))
 
 
 def _joined(line: Line, text: str, style: str) -> Line:
@@ -244,7 +257,9 @@ def _dots(
 ) -> set[tuple[int, int]]:
     """The dots, (column, row), that a curve touches on a grid of so many."""
     columns = np.linspace(at[0], at[-1], across)
-    rows = np.rint((high - np.interp(columns, at, values)) / (high - low) * (down - 1))
+    inset = (down // ROWS - 1) / 2
+    fall = (high - np.interp(columns, at, values)) / (high - low)
+    rows = np.clip(np.rint(inset + fall * (down - 1 - 2 * inset)), 0, down - 1)
     found = set()
     for x, y in enumerate(map(int, rows)):
         before = int(rows[x - 1]) if x else y

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from losscli.formula import (
     parse,
     written_out,
 )
+from losscli.illustration import illustrate
 from losscli.parameters import plain
 from losscli.pictures import Picture
 from losscli.work import Recorder, Step, Terms, names_of
@@ -230,6 +231,12 @@ class Explanation:
 
         return text.render(self, digits=digits, width=width)
 
+    def to_svg(self, digits: int = 4, width: int = 100) -> str:
+        """The page as a picture, in one file that needs nothing else."""
+        from losscli.render import svg
+
+        return svg.render(self, digits=digits, width=width)
+
     __str__ = to_text
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
@@ -250,8 +257,9 @@ def explain(
     wrt: Sequence[str] | None = None,
     grad_output: Any = None,
     names: Mapping[str, Any] | None = None,
+    pictures: bool = True,
 ) -> Explanation:
-    """The worked calculation of a problem.
+    """The worked calculation of a problem, with or without pictures.
 
     `rows` are the rows to show (an index, or a tuple of them where rows have several axes), `top` shows
     those with the largest loss instead; by default the first three. `names` may hold "origins" and
@@ -278,7 +286,7 @@ def explain(
                 found[name]()
             steps += [_worked(step, shown) for step in recorder.steps[done:]]
     given = names or {}
-    return Explanation(
+    explanation = Explanation(
         problem,
         value,
         ledger,
@@ -292,6 +300,7 @@ def explain(
         wrt=wanted,
         grad_output=grad_output,
     )
+    return replace(explanation, pictures=illustrate(explanation)) if pictures else explanation
 
 
 def choose_rows(

@@ -18,7 +18,7 @@ import numpy as np
 
 from losscli.engine import Problem
 from losscli.errors import UsageError
-from losscli.formula import ROW, Arithmetic, Formula, Quantity, evaluate, number, parse
+from losscli.formula import ROW, Arithmetic, Formula, Names, Quantity, evaluate, number, parse
 from losscli.parameters import plain
 from losscli.pictures import Picture
 from losscli.work import Recorder, Step, Terms, names_of
@@ -60,6 +60,7 @@ class Worked:
     axes: tuple[str, ...] = ()
     quantity: Quantity | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    names: Names = field(default_factory=dict, repr=False)  # what the formula may refer to
 
     @property
     def name(self) -> str:
@@ -110,8 +111,8 @@ class Reference:
 class Explanation:
     """A worked calculation: `value`, `gradients`, `steps`, and what they were computed from.
 
-    It prints itself as text, and with Rich as the terminal shows it; `to_dict` and `to_json` give the
-    data. `rows` are the indices of the rows that are shown.
+    It prints itself as text, with Rich as the terminal shows it, and in a notebook as HTML; `to_dict`
+    and `to_json` give the data. `rows` are the indices of the rows that are shown.
     """
 
     problem: Problem = field(repr=False)
@@ -210,6 +211,12 @@ class Explanation:
 
         return text.render(self, digits=digits, width=width)
 
+    def to_html(self, digits: int = 4) -> str:
+        """The worked calculation as one HTML page that needs nothing else."""
+        from losscli.render import html
+
+        return html.render(self, digits=digits)
+
     __str__ = to_text
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
@@ -219,6 +226,11 @@ class Explanation:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(self.to_text())
+
+    def _repr_html_(self) -> str:
+        from losscli.render import html
+
+        return html.fragment(self)
 
 
 def explain(
@@ -360,6 +372,7 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
         step.quantity.axes,
         step.quantity,
         step.more,
+        step.names,
     )
 
 
@@ -500,7 +513,9 @@ def _reduction_step(
         arithmetic = ast.BinOp(arithmetic, ast.Div(), below)
         equation = f"L = {DIVIDED if divided else 'sum(l)'} / {'sum(w)' if uneven else 'N'}"
     line = Line((), None, Arithmetic(arithmetic), float(value))
-    return Worked(parse(equation), problem.reduction, "value", (line,), more={"ledger": ledger})
+    names = {name: Quantity(None, (ROW,)) for name in ("l", "w", "target_lengths")}
+    more = {"ledger": ledger}
+    return Worked(parse(equation), problem.reduction, "value", (line,), more=more, names=names)
 
 
 def _written(values: Any, divisor: Any = None) -> ast.expr:

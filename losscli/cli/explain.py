@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from losscli.explanation import Explanation
 
 EXPLANATION = "Explanation"
-FORMS = ("terminal", "text", "json")
-PLANNED = ("markdown", "latex", "html", "svg")
+FORMS = ("terminal", "text", "html", "json")
+PLANNED = ("markdown", "latex", "svg")
 DIGITS = 4
 
 
@@ -71,7 +71,7 @@ def explain(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="terminal, text or json [default terminal on a terminal, else text]",
+            help="terminal, text, html or json [default terminal on a terminal, else text]",
             autocompletion=lambda: list(FORMS),
         ),
     ] = None,
@@ -139,7 +139,7 @@ def _render(explanation: Explanation, form: str, digits: int, common: Common) ->
     page: str
     if form == "json":
         page = renderer.render(explanation)
-    elif form == "text":
+    elif form in ("text", "html"):
         page = renderer.render(explanation, digits=digits)
     else:
         page = renderer.render(

@@ -74,6 +74,21 @@ def name(text: str) -> str:
     return f"∂L/∂{text.removeprefix('d_')}" if text.startswith("d_") else _NAMES.get(text, text)
 
 
+def chosen(function: str, args: list[ast.expr]) -> list[ast.expr | None]:
+    """Of many terms the first and the last, of a maximum also the largest; None where some are left out."""
+    last = len(args) - 1
+    shown = {0, 1, 2, last}
+    if function != "sum":
+        values = [float(evaluate(arg)) for arg in args]
+        shown = {0, 1, values.index({"max": max, "min": min}[function](values)), last}
+    found: list[ast.expr | None] = []
+    for i in sorted(shown):
+        if found and i - 1 not in shown:
+            found.append(None)
+        found.append(args[i])
+    return found
+
+
 class _Readable(Writer):
     def call(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
         inside = ", ".join(self.part(arg, 0) for arg in args)
@@ -116,16 +131,10 @@ class _Readable(Writer):
 
     def shortened(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
         """The first terms, ⋯, the last; of a maximum also the largest."""
-        last = len(args) - 1
-        shown = {0, 1, 2, last}
-        if function != "sum":
-            values = [float(evaluate(arg)) for arg in args]
-            shown = {0, 1, values.index({"max": max, "min": min}[function](values)), last}
-        texts: list[str] = []
-        for i in sorted(shown):
-            if texts and i - 1 not in shown:
-                texts.append("⋯")
-            texts.append(self.part(args[i], self.SUM if function == "sum" else 0))
+        texts = [
+            "⋯" if arg is None else self.term(arg) if function == "sum" else self.part(arg, 0)
+            for arg in chosen(function, args)
+        ]
         if function == "sum":
             return " + ".join(texts), self.SUM
         return f"{function}({', '.join(texts)})", self.ATOM

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -28,7 +29,7 @@ from losscli.formula import evaluate
 from losscli.losses import NAMES
 from losscli.render import html, mathml, style
 from losscli.render.sheet import sheet
-from losscli.render.typeset import readable
+from losscli.render.typeset import NO_BREAK, readable
 
 NAMESPACE = re.compile(r"\{[^}]*\}")
 CHILDREN = {"mfrac": 2, "msup": 2, "msub": 2, "munder": 2, "msubsup": 3}  # exactly so many
@@ -59,7 +60,7 @@ def found(root: Element, name: str, kind: str = "") -> Iterator[Element]:
 
 def text(element: Element) -> str:
     """All text in an element."""
-    return "".join(element.itertext())
+    return "".join(element.itertext()).replace(NO_BREAK, " ")
 
 
 def told(element: Element) -> str:
@@ -136,7 +137,11 @@ def test_every_line_is_true_and_says_what_the_text_says(loss: str, kind: str) ->
                 check(line, sign, result, digits)
             except AssertionError as error:
                 raise AssertionError(f"{line} {sign} {result}\nof {case!r} at {digits}") from error
-            plain = "" if entry.arithmetic is None else readable(entry.arithmetic)
+            plain = (
+                ""
+                if entry.arithmetic is None
+                else readable(entry.arithmetic).replace(NO_BREAK, " ")
+            )
             if plain and not re.search(r"[⋯\[]|nan", plain):
                 shown = line.rpartition(": ")[2]
                 assert ast.dump(read(shown)) == ast.dump(read(plain)), f"{shown}\n{plain}"
@@ -159,7 +164,9 @@ def trees() -> st.SearchStrategy[ast.expr]:
             st.builds(lambda x: ast.UnaryOp(ast.USub(), x), inner),
             st.builds(lambda f, x: ast.Call(ast.Name(f), [x], []), functions, inner),
             st.builds(
-                lambda f, x: ast.Call(ast.Name(f), x, []), lists, st.lists(inner, min_size=2, max_size=3)
+                lambda f, x: ast.Call(ast.Name(f), x, []),
+                lists,
+                st.lists(inner, min_size=2, max_size=3),
             ),
         )
 
@@ -184,20 +191,20 @@ def test_parentheses_stand_wherever_they_are_needed(tree: ast.expr) -> None:
         ("cross-entropy", "lse", "lse = m + ln∑_ce^(input[c] − m)"),
         ("cross-entropy", "logp", "lnp = input[target] − lse"),
         ("cross-entropy", "p", "p[c] = e^(input[c] − lse)"),
-        ("cross-entropy", "q", "q[c] = {1 if\xa0c = target; 0 otherwise"),
+        ("cross-entropy", "q", "q[c] = {1 if c = target; 0 otherwise"),
         ("cross-entropy", "L", "L = ((∑_iℓ[i]) / (∑_iw[i]))"),
         ("cross-entropy", "d_input", "((∂L) / (∂input[c])) = share · w · (p[c] − q[c])"),
-        ("huber", "l", "ℓ = {0.5 · (r)^(2) if\xa0|r| ≤ δ; δ · (|r| − 0.5 · δ) otherwise"),
+        ("huber", "l", "ℓ = {0.5 · (r)^(2) if |r| ≤ δ; δ · (|r| − 0.5 · δ) otherwise"),
         ("cosine-embedding", "norm1", "norm[1] = √(∑_dinput[1,d]^2 + ε)"),
         ("cosine-embedding", "cos", "cos = ((dot) / (norm[1] · norm[2]))"),
         ("multi-margin", "l", "ℓ = ((w · ∑_ct[c]) / (C))"),
         ("multi-margin", "d_input", "((∂L) / (∂input[c])) = ((share · w) / (C)) · "
-         "{−∑_c′u[c′] if\xa0c = target; u[c] otherwise"),
+         "{−∑_c′u[c′] if c = target; u[c] otherwise"),
         ("multi-label-margin", "h", "h[k,c] = 1 − input[y[k]] + input[c]"),
-        ("ctc", "z", "z[s] = {blank if\xa0s mod 2 = 0; targets[(s − 1) / 2] otherwise"),
+        ("ctc", "z", "z[s] = {blank if s mod 2 = 0; targets[(s − 1) / 2] otherwise"),
         ("ctc", "likelihood", "likelihood = α[last,end] + α[last,end − 1]"),
-        ("ctc", "occupancy", "occupancy[t,c] = ∑_s{o[t,s] if\xa0z[s] = c; 0 otherwise"),
-        ("triplet-margin", "dist_ap", "dist[ap] = √(∑_d(z[ap,d])^(2))"),
+        ("ctc", "occupancy", "occupancy[t,c] = ∑_s{o[t,s] if z[s] = c; 0 otherwise"),
+        ("triplet-margin", "dist_ap", "dist[ap] = √(∑_dz[ap,d]^2)"),
     ],
 )  # fmt: skip
 def test_formulas_say_what_they_mean(loss: str, step: str, says: str) -> None:
@@ -219,7 +226,7 @@ def of_sample(loss: str) -> Any:
 # ---- a page as such
 
 
-def test_every_sample_is_a_valid_page(tmp_path: Path, samples: dict[str, str]) -> None:
+def test_every_sample_is_a_valid_page(samples: dict[str, str]) -> None:
     for page in samples.values():
         root = parsed(page)
         for element in root.iter():
@@ -234,18 +241,17 @@ def test_every_sample_is_a_valid_page(tmp_path: Path, samples: dict[str, str]) -
         assert all(step.get("open") is not None for step in found(root, "details"))
         addresses = re.findall(r"(?:src|href|url|@import)\b", page)
         assert not addresses and "<script" not in page and "http" not in page
-    validator(tmp_path, samples)
 
 
-def validator(folder: Path, pages: dict[str, str]) -> None:
-    """The Nu HTML Checker, where LOSSCLI_VNU says where its vnu.jar is."""
+def test_the_validator_has_nothing_to_say(tmp_path: Path, samples: dict[str, str]) -> None:
+    """The Nu HTML Checker; LOSSCLI_VNU says where its vnu.jar is."""
     jar, java = os.environ.get("LOSSCLI_VNU"), shutil.which("java")
     if not jar or not java:
-        assert os.environ.get("LOSSCLI_REQUIRE_BROWSER") != "1", "LOSSCLI_VNU and java are missing"
-        return
-    for name, page in pages.items():
-        (folder / f"{name}.html").write_text(page, "utf-8")
-    command = [java, "-jar", jar, *map(str, sorted(folder.glob("*.html")))]
+        assert os.environ.get("LOSSCLI_REQUIRE_BROWSER") != "1", "LOSSCLI_VNU or java is missing"
+        pytest.skip("no Nu HTML Checker here")
+    for name, page in samples.items():
+        (tmp_path / f"{name}.html").write_text(page, "utf-8")
+    command = [java, "-jar", jar, *map(str, sorted(tmp_path.glob("*.html")))]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[:3000]
 
@@ -257,9 +263,21 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     found = {}
     for name in NAMES:
         out = folder / f"{name}.html"
-        assert run(["explain", name, str(ROOT / f"samples/{name}.yaml"), "-q", "--output", str(out)]) == 0
+        assert (
+            run(
+                [
+                    "explain",
+                    name,
+                    str(ROOT / f"samples/{name}.yaml"),
+                    "--quiet",
+                    "--output",
+                    str(out),
+                ]
+            )
+            == 0
+        )
         found[name] = out.read_text("utf-8")
-    found["large"] = large().to_html(digits=6)
+    found["large"] = large().to_html(digits=3)
     return found
 
 
@@ -267,9 +285,9 @@ def large() -> Any:
     """Three hundred classes, in a table that is wide however it is turned."""
     return losscli.explain(
         "cross-entropy",
-        input=[[(i * j) % 17 / 7 for j in range(300)] for i in range(30)],
-        target=[(7 * i) % 300 for i in range(30)],
-        rows=range(30),
+        input=[[(i * j) % 17 / 7 for j in range(300)] for i in range(9)],
+        target=[(37 * i) % 300 for i in range(9)],
+        rows=range(9),
     )
 
 
@@ -284,11 +302,11 @@ def test_endings_and_formats_pick_html(tmp_path: Path, capsysbinary: Any) -> Non
 
 
 def test_nothing_of_the_users_is_markup(tmp_path: Path) -> None:
-    case = tmp_path / "a<b>&c.csv"
-    case.write_text(f'"{HOSTILE.replace(chr(34), chr(34) * 2)}",b&b,label\n1,2,b&b\n')
-    out = tmp_path / "page.html"
-    words = [f"{case}#0,1", "-t", f"{case}#label"]
-    assert run(["explain", "cross-entropy", "-i", *words, "--output", str(out)]) == 0
+    table, out = tmp_path / "a<b>&c.csv", tmp_path / "page.html"
+    table.write_text(f'"{HOSTILE.replace(chr(34), chr(34) * 2)}",b&b,label\n1,2,b&b\n')
+    words = ["-i", f"{table.name}#0,1", "-t", f"{table.name}#label", "--output", str(out)]
+    with chdir(tmp_path):
+        assert run(["explain", "cross-entropy", *words]) == 0
     page = out.read_text("utf-8")
     root = parsed(page)
     assert not list(found(root, "script")) and not list(found(root, "b"))[1:]
@@ -308,7 +326,9 @@ def test_warnings_references_and_pictures_have_their_place() -> None:
         pictures=(("p", Bars("softmax", ("a",), (1.0,))),),
     )
     explanation.problem.warnings.append(f"look here {HOSTILE}")
-    root = parsed(html.render(explanation, draw=lambda picture: f"<svg><title>{picture.title}</title></svg>"))
+    root = parsed(
+        html.render(explanation, draw=lambda picture: f"<svg><title>{picture.title}</title></svg>")
+    )
     (warning,) = found(root, "p", "warning")
     assert HOSTILE in text(warning)
     (references,) = found(root, "ul", "references")
@@ -346,7 +366,9 @@ def luminance(colour: str) -> float:
 
 
 def test_every_text_has_contrast_enough() -> None:
-    schemes = [dict(re.findall(r"--([\w-]+): (#\w{6})", part)) for part in style.PAGE.split("@media")[:2]]
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#\w{6})", part)) for part in style.PAGE.split("@media")[:2]
+    ]
     for scheme in schemes:
         for ink in ("ink", "losscli-rubric", "losscli-muted"):
             for ground in ("paper", *["losscli-mark"] * (ink == "ink")):
@@ -356,7 +378,7 @@ def test_every_text_has_contrast_enough() -> None:
 
 # ---- in a browser
 
-WIDTHS = (360, 1200)
+LOOKS = [("light", 360), ("light", 1200), ("dark", 360)]
 SCHEMES = {"light": "rgb(253, 252, 248)", "dark": "rgb(23, 24, 26)"}
 MEASURE = """
 window.onload = () => {
@@ -369,10 +391,15 @@ window.onload = () => {
     });
     const tall = [...page.querySelectorAll("math:has(mfrac)")].filter(
       math => math.getBoundingClientRect().height < 1.5 * parseFloat(getComputedStyle(math).fontSize));
+    const spilt = [...page.querySelectorAll(".numbers > *, .tables > *, header > *")].filter(
+      one => one.getBoundingClientRect().right > one.parentNode.getBoundingClientRect().right + 1);
+    const cut = [...page.querySelectorAll("td:not(.arithmetic)")].filter(
+      one => one.scrollWidth > one.clientWidth + 1);
     found.push({
       name: frame.name, width: frame.contentWindow.innerWidth, scroll: root.scrollWidth,
       height: root.scrollHeight, maths: page.querySelectorAll("math").length, flat: flat.length,
-      unset: tall.length, paper: getComputedStyle(root).backgroundColor,
+      unset: tall.length, spilt: spilt.map(one => one.textContent),
+      cut: cut.map(one => one.textContent), paper: getComputedStyle(root).backgroundColor,
     });
     frame.style.height = root.scrollHeight + "px";
   }
@@ -403,8 +430,7 @@ def test_a_browser_lays_it_out(tmp_path: Path, samples: dict[str, str]) -> None:
     frames = [
         f'<iframe name="{name}-{width}-{scheme}" srcdoc="{escaping.escape(page)}" '
         f'style="width:{width}px;height:600px;border:0;color-scheme:{scheme}"></iframe>'
-        for scheme in SCHEMES
-        for width in WIDTHS
+        for scheme, width in LOOKS
         for name, page in samples.items()
     ]
     wrapper = tmp_path / "all.html"
@@ -419,10 +445,11 @@ def test_a_browser_lays_it_out(tmp_path: Path, samples: dict[str, str]) -> None:
     assert len(measured) == len(frames)
     for one in measured:
         assert one["scroll"] <= one["width"], one
+        assert not one["spilt"] and not one["cut"], one
         assert one["maths"] > 5 and one["flat"] == one["unset"] == 0 and one["height"] > 600, one
         width, scheme = one["name"].split("-")[-2:]
         assert (one["width"], one["paper"]) == (int(width), SCHEMES[scheme]), one
-    for width in WIDTHS:
+    for width in (360, 1200):
         shot = tmp_path / f"cross-entropy-{width}.png"
         page = tmp_path / "cross-entropy.html"
         page.write_text(samples["cross-entropy"], "utf-8")

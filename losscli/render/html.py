@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HEADING = 48  # a longer note stands below its step's heading
 BROAD = 60  # characters: a longer formula stands below its step's heading
+WHOLE = 8  # a step of no more lines stays on one sheet of paper
 COLUMNS = 8  # a table of more columns is turned, where it has fewer lines
 SECTIONS = {"value": "Value", "gradient": "Gradient"}
 TRUTH = "= stands where the numbers as printed are exactly equal, ≈ where they are rounded."
@@ -117,8 +118,10 @@ class _Body:
         level = self.top + 2
         lines = equation(part.formula, 10_000)
         formula = mathml.equation(part.indexed, " ".join(lines))
-        broad = " broad" if max(map(len, lines)) > BROAD else ""
-        yield f'<details open class="step{broad}">'
+        kind = "step broad" if max(map(len, lines)) > BROAD else "step"
+        if len(part.entries) <= WHOLE:
+            kind += " whole"
+        yield f'<details open class="{kind}">'
         yield (
             f'<summary><h{level}><span class="number">{part.number} </span>{escape(heading)}'
             f'</h{level}><span class="formula scroll">{formula}</span></summary>'
@@ -156,7 +159,7 @@ def _worked(entries: Sequence[Entry], heading: str) -> Iterator[str]:
     tail = max(map(_tail, (entry.result for entry in entries)))
     shares = any(entry.share is not None for entry in entries)
     kind = "worked shares" if shares else "worked"
-    yield f'<table class="{kind}"><caption>{escape(heading)}, worked out</caption>'
+    yield f'<div class="scroll"><table class="{kind}"><caption>{escape(heading)}, worked out</caption>'
     heads = ["where", "arithmetic", "result", *["share"] * shares]
     cells = "".join(f'<th scope="col">{head}</th>' for head in heads)
     yield f"<thead><tr>{cells}</tr></thead>"
@@ -164,12 +167,13 @@ def _worked(entries: Sequence[Entry], heading: str) -> Iterator[str]:
     for entry in entries:
         row = f'<th scope="row">{escape(entry.label).replace("  ", "&emsp;")}</th>'
         row += f'<td class="arithmetic">{_arithmetic(entry)}</td>'
-        result = f'<span class="relation">{entry.relation}</span> {_aligned(entry.result, tail)}'
-        row += f'<td class="result">{result}</td>'
+        number = f"<span>{_aligned(entry.result, tail)}</span>"
+        sign = f'<span class="relation">{entry.relation}</span>'
+        row += f'<td class="result"><div>{sign} {number}</div></td>'
         if shares:
             row += f'<td class="share">{"" if entry.share is None else percent(entry.share)}</td>'
         yield f"<tr>{row}</tr>"
-    yield "</tbody></table>"
+    yield "</tbody></table></div>"
 
 
 def _arithmetic(entry: Entry) -> str:
@@ -201,7 +205,9 @@ def _table(table: Table, heading: str) -> Iterator[str]:
     tails = [max(_tail(row[j]) for row in body) for j in range(len(across))]
     yield f'<div class="scroll"{region if wide else ""}>'
     yield f"<table{wide}><caption{hidden}>{escape(caption)}</caption>"
-    heads = (_gap(j in gaps_across) + f'<th scope="col">{escape(n)}</th>' for j, n in enumerate(across))
+    heads = (
+        _gap(j in gaps_across) + f'<th scope="col">{escape(n)}</th>' for j, n in enumerate(across)
+    )
     yield f"<thead><tr><td></td>{''.join(heads)}</tr></thead>"
     yield "<tbody>"
     for i, (label, row) in enumerate(zip(down, body, strict=True)):
@@ -244,4 +250,4 @@ def _tail(value: Number | None) -> float:
         return 0
     digits, _, power = text_of(value).partition("e")
     _, point, decimals = digits.partition(".")
-    return 0.6 * len(point) + len(decimals) + (4.4 + 0.8 * len(power) if power else 0)
+    return 0.6 * len(point) + len(decimals) + (4.7 + 0.8 * len(power) if power else 0)

@@ -1,4 +1,4 @@
-"""Formulas with their indices: `lse = m + log(sum(exp(input - m)))` over classes as lse = m + ln Σ_c e^(input_c − m).
+"""Formulas with their indices: `lse = m + log(sum(exp(input - m)))` is lse = m + ln Σ_c e^(input_c − m).
 
 A formula leaves out what its axes tell. Here they are put in, as a textbook has them: on every name the
 indices of its axes besides the row's; on every sum, maximum and minimum the index that it runs over. The

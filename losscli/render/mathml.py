@@ -20,7 +20,7 @@ from losscli.render.typeset import MANY, cases, chosen, readable
 
 BREAK = "\N{ZERO WIDTH SPACE}"  # where a line may end
 THIN = "\N{THIN SPACE}"
-WIDE = 60  # characters: a division with more above its line, or below, is set with a slash
+WIDE = 40  # characters: a division with more above its line, or below, is set with a slash
 LONG = 26  # characters: what is no longer is never broken
 _GREEK = {"alpha": "α", "beta": "β", "delta": "δ", "eps": "ε", "pi": "π"}
 _SPACE = '<mspace width="0.17em"></mspace>'
@@ -139,12 +139,17 @@ class _Math(Writer):
             case ast.BinOp(left=left, op=ast.Div(), right=right) if not self.flat:
                 if max(len(readable(left)), len(readable(right))) <= WIDE:
                     return f"<mfrac>{self.small(left)}{self.small(right)}</mfrac>", self.POWER
+                with self._flat():
+                    return super().node(node)
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
                 return self.power(left, right), self.POWER
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 markup, binding = self.node(right)
                 if binding <= self.OPEN and binding != self.SUM and not _signed(markup):
-                    return f"{self.part(left, self.PRODUCT)}{self.operator(ast.Mult())}{markup}", binding
+                    return (
+                        f"{self.part(left, self.PRODUCT)}{self.operator(ast.Mult())}{markup}",
+                        binding,
+                    )
             case ast.BoolOp(values=values):
                 return _AND.join(self.part(value, 0) for value in values), 0
         return super().node(node)
@@ -173,7 +178,7 @@ class _Math(Writer):
         """A sum or a maximum over an index."""
         below = self.small(index)
         if function == "sum":
-            sign, binding = '<mo>∑</mo>', self.PRODUCT
+            sign, binding = "<mo>∑</mo>", self.PRODUCT
         else:
             sign, binding = _mi(function), self.POWER
         markup, own = self.node(x)
@@ -185,7 +190,9 @@ class _Math(Writer):
         """The cases of a choice, behind a brace."""
         rows = []
         for branch, held in cases(node):
-            when = f"{_IF}{_AND.join(map(self.write, held))}" if held else "<mtext>otherwise</mtext>"
+            when = (
+                f"{_IF}{_AND.join(map(self.write, held))}" if held else "<mtext>otherwise</mtext>"
+            )
             rows.append((self.write(branch), when))
         cells = "".join(
             f"<mtr>{''.join(f'<mtd>{_row(cell)}</mtd>' for cell in row)}</mtr>" for row in rows
@@ -321,7 +328,10 @@ def _parentheses(markup: str) -> str:
     if any(tall in markup for tall in _TALL):
         inside = markup.replace(BREAK, "")
         return f'<mrow><mo form="prefix">(</mo>{inside}<mo form="postfix">)</mo></mrow>'
-    ends = ('<mo form="prefix" stretchy="false">(</mo>', '<mo form="postfix" stretchy="false">)</mo>')
+    ends = (
+        '<mo form="prefix" stretchy="false">(</mo>',
+        '<mo form="postfix" stretchy="false">)</mo>',
+    )
     return f"{ends[0]}{markup}{ends[1]}"
 
 

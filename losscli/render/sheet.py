@@ -268,7 +268,11 @@ class _Sheet:
             [self._column(axis, i) for i in columns],
             columns,
             [[cells.get((row, column)) for column in columns] for row in order],
-            {(order.index(line.row), columns.index(line.at[-1])) for line in step.lines if _own(line)},
+            {
+                (order.index(line.row), columns.index(line.at[-1]))
+                for line in step.lines
+                if _own(line)
+            },
         )
 
     def _table(self, step: Worked, k: int, inner: Sequence[str]) -> Table:

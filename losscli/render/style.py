@@ -62,8 +62,8 @@ FRAGMENT = """\
 .losscli .note { margin-top: .2rem; }
 .losscli .scroll { overflow-x: auto; overflow-y: hidden; max-width: 100%; scrollbar-width: thin; }
 .losscli .scroll:focus-visible { outline: 2px solid var(--rubric); outline-offset: 2px; }
-.losscli table { border-collapse: collapse; border: 0; margin: .6rem .3rem 0 0; font-size: 1em; color: inherit;
-  background: none; table-layout: auto; }
+.losscli table { border-collapse: collapse; border: 0; margin: .6rem .3rem 0 0; font-size: 1em;
+  color: inherit; background: none; table-layout: auto; }
 .losscli table tr, .losscli table tr:nth-child(odd), .losscli table tr:nth-child(even),
 .losscli table tr:hover { background: none; border: 0; }
 .losscli table th, .losscli table td { border: 0; padding: .22rem 0; text-align: left; vertical-align: middle;
@@ -71,27 +71,29 @@ FRAGMENT = """\
   white-space: normal; }
 .losscli table.worked > caption, .losscli table.worked > thead, .losscli .unseen { position: absolute;
   width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.losscli .worked th { width: 13.5rem; min-width: 13.5rem; box-sizing: border-box; padding-right: 1rem;
+.losscli .worked th { width: 13.5rem; min-width: 12rem; box-sizing: border-box; padding-right: 1rem;
   color: var(--muted); }
-.losscli .worked .arithmetic { min-width: 20rem; }
-.losscli .worked td:has(mfrac) { padding-top: .42rem; padding-bottom: .42rem; }
+.losscli .worked .arithmetic { min-width: 20rem; max-width: 24rem; }
+.losscli .worked td:has(mfrac) { padding-top: .5rem; padding-bottom: .5rem; }
 .losscli .worked .since { color: var(--muted); margin-right: .5em; }
-.losscli .worked .relation { float: left; margin-right: .55rem; color: var(--muted); }
+.losscli .worked .result div { display: flex; justify-content: space-between; column-gap: .55rem; }
+.losscli .worked .relation { color: var(--muted); }
 .losscli .worked .result { text-align: right; white-space: nowrap; padding-left: 1rem; }
 .losscli .worked .share { text-align: right; padding-left: 1.2rem; color: var(--muted); white-space: nowrap; }
 .losscli .tail { display: inline-block; text-align: left; white-space: nowrap; }
 .losscli sup { font-size: .72em; line-height: 0; vertical-align: baseline; position: relative; top: -.42em; }
-.losscli .scroll > table { width: auto; }
-.losscli .scroll > table caption { text-align: left; color: var(--muted); font-size: .92em;
+.losscli .tables table { width: auto; }
+.losscli .tables table caption { text-align: left; color: var(--muted); font-size: .92em;
   caption-side: top; padding: 0; }
-.losscli .scroll > table thead th { text-align: right; color: var(--muted); font-size: .88em;
+.losscli .tables table thead th { text-align: right; color: var(--muted); font-size: .88em;
   border-bottom: 1px solid var(--rule); padding: .1rem 0 .15rem 1.2rem; white-space: nowrap; }
-.losscli .scroll > table thead td { border-bottom: 1px solid var(--rule); }
-.losscli .scroll > table tbody th { color: var(--muted); padding-right: .4rem; white-space: nowrap; }
-.losscli .scroll > table tbody td { text-align: right; padding-left: 1.2rem; white-space: nowrap; }
-.losscli .scroll > table tbody tr:first-child > * { padding-top: .35rem; }
-.losscli mark { background: var(--mark); color: inherit; box-shadow: 0 0 0 .22em var(--mark); border-radius: .1em; }
-.losscli .scroll > table .gap { color: var(--muted); text-align: center; padding-left: .8rem; }
+.losscli .tables table thead td { border-bottom: 1px solid var(--rule); }
+.losscli .tables table tbody th { color: var(--muted); padding-right: .4rem; white-space: nowrap; }
+.losscli .tables table tbody td { text-align: right; padding-left: 1.2rem; white-space: nowrap; }
+.losscli .tables table tbody tr:first-child > * { padding-top: .35rem; }
+.losscli mark { background: var(--mark); color: inherit; box-shadow: 0 0 0 .22em var(--mark);
+  border-radius: .1em; }
+.losscli .tables table .gap { color: var(--muted); text-align: center; padding-left: .8rem; }
 .losscli .numbers > .remark { margin-top: .5rem; }
 .losscli .numbers > .remark + .remark { margin-top: 0; }
 .losscli figure { margin: .9rem 0 0; }
@@ -116,7 +118,7 @@ FRAGMENT = """\
   .losscli .worked .share { order: 1; padding: 0; font-size: .9em; }
   .losscli .worked .arithmetic { order: 2; flex: 0 1 auto; min-width: 0; max-width: 100%; }
   .losscli .worked .result { order: 3; flex: 1 0 auto; padding-left: .8rem; }
-  .losscli .worked .relation { float: none; }
+  .losscli .worked .result div { justify-content: flex-end; }
   .losscli .worked .share:empty { display: none; }
 }
 """
@@ -149,12 +151,12 @@ body > .losscli { margin: 0 auto; padding: 3.2rem 1.6rem 4rem; box-sizing: borde
   body > .losscli { padding: 0; max-width: none; }
   details::details-content { content-visibility: visible !important; display: block !important;
     block-size: auto !important; }
-  .losscli .scroll { overflow: visible; max-width: none; }
+  .losscli .scroll, .losscli .worked .arithmetic { overflow: visible; max-width: none; }
   .losscli table.wide { font-size: 7.5pt; }
   .losscli table.wide th, .losscli table.wide td { padding-left: .5rem !important; }
   .losscli summary, .losscli caption, .losscli h2, .losscli thead { break-after: avoid; }
   .losscli tr, .losscli summary, .losscli .outcome, .losscli figure { break-inside: avoid; }
-  .losscli .step, .losscli .worked, .losscli .scroll > table { break-inside: avoid; }
+  .losscli .whole, .losscli .tables table { break-inside: avoid; }
   .losscli .numbers > .remark { break-before: avoid; }
 }
 """

@@ -125,6 +125,8 @@ class _Readable(Writer):
                 return f"Σ_{axis.lower()} {self.part(x, self.POWER)}", self.PRODUCT
             case (("sum" | "max" | "min"), _) if len(args) > MANY:
                 return self.shortened(function, args)
+            case "sum", []:
+                return "0", self.ATOM
             case "sum", _:
                 return self.terms(args), self.SUM
         return f"{function}({inside})", self.ATOM

@@ -23,6 +23,7 @@ from losscli.formula import (
     ROW,
     Arithmetic,
     Formula,
+    Names,
     Quantity,
     evaluate,
     number,
@@ -81,6 +82,7 @@ class Worked:
     axes: tuple[str, ...] = ()
     quantity: Quantity | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    names: Names = field(default_factory=dict, repr=False)  # what the formula may refer to
 
     @property
     def name(self) -> str:
@@ -131,8 +133,8 @@ class Reference:
 class Explanation:
     """A worked calculation: `value`, `gradients`, `steps`, and what they were computed from.
 
-    It prints itself as text, and with Rich as the terminal shows it; `to_dict` and `to_json` give the
-    data. `rows` are the indices of the rows that are shown.
+    It prints itself as text, with Rich as the terminal shows it, and in a notebook as HTML; `to_dict`
+    and `to_json` give the data. `rows` are the indices of the rows that are shown.
     """
 
     problem: Problem = field(repr=False)
@@ -237,6 +239,12 @@ class Explanation:
 
         return svg.render(self, digits=digits, width=width)
 
+    def to_html(self, digits: int = 4) -> str:
+        """The worked calculation as one HTML page that needs nothing else."""
+        from losscli.render import html
+
+        return html.render(self, digits=digits)
+
     __str__ = to_text
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
@@ -246,6 +254,11 @@ class Explanation:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(self.to_text())
+
+    def _repr_html_(self) -> str:
+        from losscli.render import html
+
+        return html.fragment(self)
 
 
 def explain(
@@ -389,6 +402,7 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
         step.quantity.axes,
         step.quantity,
         step.more,
+        step.names,
     )
 
 
@@ -535,7 +549,9 @@ def _reduction_step(
         return Arithmetic(number(float(value)) if overflows else tree)
 
     line = Line((), None, float(value), put)
-    return Worked(parse(equation), problem.reduction, "value", (line,), more={"ledger": ledger})
+    names = {name: Quantity(None, (ROW,)) for name in ("l", "w", "target_lengths")}
+    more = {"ledger": ledger}
+    return Worked(parse(equation), problem.reduction, "value", (line,), more=more, names=names)
 
 
 def _plain(value: float, most: int | None) -> Arithmetic:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from losscli.explanation import Explanation
 
 EXPLANATION = "Explanation"
-FORMS = ("terminal", "text", "svg", "json")
-PLANNED = ("markdown", "latex", "html")
+FORMS = ("terminal", "text", "html", "svg", "json")
+PLANNED = ("markdown", "latex")
 DIGITS = 4
 
 
@@ -79,7 +79,7 @@ def explain(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="terminal, text, svg or json [default terminal on a terminal, else text]",
+            help="terminal, text, html, svg or json [default terminal on a terminal, else text]",
             autocompletion=lambda: list(FORMS),
         ),
     ] = None,
@@ -153,7 +153,7 @@ def _render(explanation: Explanation, form: str, digits: int, common: Common) ->
     page: str
     if form == "json":
         page = renderer.render(explanation)
-    elif form in ("text", "svg"):
+    elif form in ("text", "html", "svg"):
         page = renderer.render(explanation, digits=digits)
     else:
         page = renderer.render(

@@ -109,6 +109,7 @@ FRAGMENT = """\
   .losscli .number { width: 1.7rem; }
   .losscli .formula { display: block; padding: .5rem 0 .1rem 1.7rem; }
   .losscli .numbers { padding-left: 1.7rem; }
+  .losscli .tables table thead th, .losscli .tables table tbody td { padding-left: .7rem; }
   .losscli table.worked, .losscli .worked tbody { display: block; }
   .losscli .worked tr { display: flex; flex-wrap: wrap; align-items: center; padding: .35rem 0; }
   .losscli .worked tr + tr { border-top: 1px dotted var(--rule); }

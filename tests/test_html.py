@@ -326,15 +326,13 @@ def test_warnings_references_and_pictures_have_their_place() -> None:
         pictures=(("p", Bars("softmax", ("a",), (1.0,))),),
     )
     explanation.problem.warnings.append(f"look here {HOSTILE}")
-    root = parsed(
-        html.render(explanation, draw=lambda picture: f"<svg><title>{picture.title}</title></svg>")
-    )
+    root = parsed(html.render(explanation))
     (warning,) = found(root, "p", "warning")
     assert HOSTILE in text(warning)
     (references,) = found(root, "ul", "references")
     assert [text(item) for item in references] == ["0 perfect", "1.099 ln 3 <uniform>"]
     (figure,) = found(root, "figure")
-    assert [tag(child) for child in figure] == ["svg"] and text(figure) == "softmax"
+    assert [tag(child) for child in figure] == ["svg"] and "softmax" in text(figure)
 
 
 def test_a_notebook_gets_a_fragment_that_styles_only_itself() -> None:

@@ -6,11 +6,12 @@ reader's light or dark, a narrow screen stacks what a wide one sets side by side
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from losscli.render import mathml
+from losscli.render.drawing import svg
 from losscli.render.numbers import text_of
 from losscli.render.sheet import Entry, Number, Part, Sheet, Table, percent, sheet
 from losscli.render.style import FRAGMENT, PAGE
@@ -18,7 +19,6 @@ from losscli.render.typeset import equation, name
 
 if TYPE_CHECKING:
     from losscli.explanation import Explanation
-    from losscli.pictures import Picture
 
 HEADING = 48  # a longer note stands below its step's heading
 BROAD = 60  # characters: a longer formula stands below its step's heading
@@ -26,14 +26,13 @@ WHOLE = 8  # a step of no more lines stays on one sheet of paper
 COLUMNS = 8  # a table of more columns is turned, where it has fewer lines
 SECTIONS = {"value": "Value", "gradient": "Gradient"}
 TRUTH = "= stands where the numbers as printed are exactly equal, ≈ where they are rounded."
-Draw = Callable[["Picture"], str]  # a picture as the text of an SVG
 
 
-def render(explanation: Explanation, digits: int = 4, draw: Draw | None = None) -> str:
+def render(explanation: Explanation, digits: int = 4) -> str:
     """A whole page."""
     shown = sheet(explanation, digits)
     title = f"{escape(shown.loss)}, worked out"
-    body = "\n".join(_Body(shown, explanation.problem.loss.summary, 1, draw).lines())
+    body = "\n".join(_Body(shown, explanation.problem.loss.summary, 1).lines())
     return (
         "<!doctype html>\n"
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -44,9 +43,9 @@ def render(explanation: Explanation, digits: int = 4, draw: Draw | None = None) 
     )
 
 
-def fragment(explanation: Explanation, digits: int = 4, draw: Draw | None = None) -> str:
+def fragment(explanation: Explanation, digits: int = 4) -> str:
     """What a notebook shows; its style touches nothing else there."""
-    body = _Body(sheet(explanation, digits), explanation.problem.loss.summary, 3, draw)
+    body = _Body(sheet(explanation, digits), explanation.problem.loss.summary, 3)
     lines = "\n".join(body.lines())
     return f'<div class="losscli">\n<style>\n{FRAGMENT}</style>\n{lines}\n</div>\n'
 
@@ -54,11 +53,10 @@ def fragment(explanation: Explanation, digits: int = 4, draw: Draw | None = None
 class _Body:
     """What page and fragment have in common, with headings from level `top` on."""
 
-    def __init__(self, shown: Sheet, summary: str, top: int, draw: Draw | None) -> None:
+    def __init__(self, shown: Sheet, summary: str, top: int) -> None:
         self.sheet = shown
         self.summary = summary
         self.top = top
-        self.draw = draw
 
     def lines(self) -> Iterator[str]:
         yield from self._header()
@@ -136,9 +134,11 @@ class _Body:
             for table in part.tables:
                 yield from _table(table, heading)
             yield "</div>"
-        if self.draw:
+        if part.pictures:
+            yield '<div class="pictures">'
             for picture in part.pictures:
-                yield f'<figure class="scroll">{self.draw(picture)}</figure>'
+                yield f'<figure class="scroll">{svg(picture)}</figure>'
+            yield "</div>"
         for remark in part.remarks:
             yield f'<p class="remark">{escape(remark)}</p>'
         yield "</div>"

@@ -197,7 +197,7 @@ def test_parentheses_stand_wherever_they_are_needed(tree: ast.expr) -> None:
         ("huber", "l", "ℓ = {0.5 · (r)^(2) if |r| ≤ δ; δ · (|r| − 0.5 · δ) otherwise"),
         ("cosine-embedding", "norm1", "norm[1] = √(∑_dinput[1,d]^2 + ε)"),
         ("cosine-embedding", "cos", "cos = ((dot) / (norm[1] · norm[2]))"),
-        ("multi-margin", "l", "ℓ = ((w · ∑_ct[c]) / (C))"),
+        ("multi-margin", "l", "ℓ = ((∑_cw · t[c]) / (C))"),
         ("multi-margin", "d_input", "((∂L) / (∂input[c])) = ((share · w) / (C)) · "
          "{−∑_c′u[c′] if c = target; u[c] otherwise"),
         ("multi-label-margin", "h", "h[k,c] = 1 − input[y[k]] + input[c]"),

@@ -97,7 +97,7 @@ FRAGMENT = """\
 .losscli .numbers > .remark { margin-top: .5rem; }
 .losscli .numbers > .remark + .remark { margin-top: 0; }
 .losscli .pictures { display: flex; flex-wrap: wrap; gap: 0 2rem; }
-.losscli figure { margin: .9rem 0 0; flex: 0 1 360px; min-width: min(280px, 100%); }
+.losscli figure { margin: .9rem 0 0; flex: 1 1 300px; max-width: 380px; }
 .losscli figure svg { max-width: 100%; height: auto; }
 .losscli .outcome { margin-top: 1.2rem; padding-top: 1rem; border-top: 1px solid var(--rule); }
 .losscli .final { font-size: 1.7em; line-height: 1.3; }

@@ -103,7 +103,7 @@ class Problem:
     @cached_property
     def total(self) -> Total:
         """The total over all rows."""
-        parts = self._each_block(lambda t: Total.of(t.values, t.counts, t.divisor))
+        parts = self._each_block(_total)
         return sum((part for _, part in parts), Total())
 
     @cached_property
@@ -161,17 +161,24 @@ class Problem:
         return differences.check(self, wrt, grad_output)
 
     def largest(self, most: int) -> list[tuple[int, ...]]:
-        """The indices of the rows with the largest loss, largest first; NaN counts as largest."""
+        """The indices of the rows with the largest loss, largest first; NaN counts as largest.
+
+        The total over all rows is found on the way.
+        """
         best: list[tuple[float, int]] = []
-        for index, values in self._each_block(lambda terms: terms.values):
-            keys = np.where(np.isnan(values), np.inf, values)
-            for i in np.argsort(-keys, axis=None, kind="stable")[:most]:
-                inside = np.unravel_index(i, keys.shape)
+        total = Total()
+        for index, (values, part) in self._each_block(lambda t: (t.values, _total(t))):
+            total += part
+            keys = np.where(np.isnan(values), np.inf, values).ravel()
+            least = np.partition(keys, -most)[-most] if keys.size > most else -np.inf
+            first = np.flatnonzero(keys == least)[:most]
+            for i in (*np.flatnonzero(keys > least), *first):
+                inside = np.unravel_index(i, values.shape)
                 whole = [(s.start or 0) + j for s, j in zip(index, inside, strict=True)]
-                flat = int(np.ravel_multi_index(whole, self.rows))
-                best.append((float(keys[inside]), flat))
-        best.sort(key=lambda pair: (-pair[0], pair[1]))
-        return [tuple(map(int, np.unravel_index(i, self.rows))) for _, i in best[:most]]
+                best.append((-float(keys[i]), int(np.ravel_multi_index(whole, self.rows))))
+            best = sorted(best)[:most]
+        self.total = total
+        return [tuple(map(int, np.unravel_index(i, self.rows))) for _, i in best]
 
     def first_not_finite(self) -> tuple[int, ...] | None:
         """The index of the first row whose loss is nan or infinite."""
@@ -421,6 +428,10 @@ class Problem:
         one = self.laid[name]
         seen = one.view(array)
         return seen if self.rows or one.rowless else seen[None]
+
+
+def _total(terms: Terms) -> Total:
+    return Total.of(terms.values, terms.counts, terms.divisor)
 
 
 def cut(shape: tuple[int, ...], rows: int) -> Iterator[Any]:

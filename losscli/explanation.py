@@ -9,17 +9,28 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from losscli.engine import Problem
 from losscli.errors import UsageError
-from losscli.formula import ROW, Arithmetic, Formula, Quantity, evaluate, number, parse
+from losscli.formula import (
+    MANY,
+    ROW,
+    Arithmetic,
+    Formula,
+    Quantity,
+    evaluate,
+    number,
+    parse,
+    written_out,
+)
 from losscli.parameters import plain
+from losscli.pictures import Picture
 from losscli.work import Recorder, Step, Terms, names_of
 
 ROWS_SHOWN = 3
@@ -34,9 +45,19 @@ class Line:
 
     at: tuple[int, ...]  # the row's index, then the indices on the step's other axes
     row: int | None  # which of the shown rows
-    arithmetic: Arithmetic
     value: float
+    put: Callable[[int | None], Arithmetic] = field(repr=False)  # the numbers put into the formula
     pick: int | None = None  # the row's index among the classes, where the step picks by it
+
+    @cached_property
+    def arithmetic(self) -> Arithmetic:
+        """The arithmetic with every term written out."""
+        return self.put(None)
+
+    @cached_property
+    def shortened(self) -> Arithmetic:
+        """The arithmetic with only the first and the last terms of long sums."""
+        return self.put(MANY)
 
     def to_dict(self) -> dict[str, Any]:
         """The line as JSON has it; `substituted` is Python that evaluates to `value`."""
@@ -98,6 +119,14 @@ class Ledger:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A loss to compare with: that of a perfect prediction, of a uniform guess."""
+
+    value: float
+    name: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A worked calculation: `value`, `gradients`, `steps`, and what they were computed from.
 
@@ -116,6 +145,8 @@ class Explanation:
     classes: tuple[str, ...] = ()
     case: str = ""
     diagnostics: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()  # smallest first
+    pictures: tuple[tuple[str, Picture], ...] = ()  # each with the name of the step it belongs to
     wrt: tuple[str, ...] = ()
     grad_output: Any = None
 
@@ -226,8 +257,8 @@ def explain(
     those with the largest loss instead; by default the first three. `names` may hold "origins" and
     "columns" by tensor, "classes", and the name of the "case".
     """
-    value = problem.value()
     shown = choose_rows(problem, rows, top)
+    value = problem.value()
     wanted = problem.wrt(wrt) if gradient else ()
     recorder = Recorder(names_of(problem, shown), len(shown))
     steps: list[Worked] = []
@@ -336,8 +367,8 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
             Line(
                 (*(shown[k] if k is not None else ()), *inner),
                 k,
-                _arithmetic(step, point),
                 step.quantity.at(point),
+                partial(_arithmetic, step, point),
                 _pick(step, point),
             )
         )
@@ -352,7 +383,7 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
     )
 
 
-def _arithmetic(step: Step, point: Mapping[str, int]) -> Arithmetic:
+def _arithmetic(step: Step, point: Mapping[str, int], most: int | None) -> Arithmetic:
     """The numbers put into a step's formula.
 
     There is only the result of what a user's function says, and where nothing but a convention makes a
@@ -360,7 +391,7 @@ def _arithmetic(step: Step, point: Mapping[str, int]) -> Arithmetic:
     """
     value = step.quantity.at(point)
     if not step.more.get("opaque"):
-        arithmetic = step.formula.at(point, step.names)
+        arithmetic = step.formula.at(point, step.names, most)
         found = float(evaluate(arithmetic.tree))
         if math.isnan(found) == math.isnan(value) and math.isinf(found) == math.isinf(value):
             return arithmetic
@@ -471,38 +502,49 @@ def _reduction_step(
     if problem.reduction == "none":
         values = np.asarray(terms.values).ravel() if terms else np.zeros(0)
         lines = tuple(
-            Line(row, k, Arithmetic(number(float(values[k]))), float(values[k]))
-            for k, row in enumerate(shown)
+            Line(row, k, float(value), partial(_plain, float(value)))
+            for k, (row, value) in enumerate(zip(shown, values, strict=True))
         )
         return Worked(parse("L = l"), ledger.why, "value", lines, (ROW,))
     every = problem.every() if 0 < problem.count <= WRITTEN_OUT else None
     uneven = problem.reduction == "mean" and problem.total.uneven
     divided = problem.reduction == "mean" and bool(problem.loss.rows.divided)
-    if every:
-        arithmetic = _written(every.values, every.divisor if divided else None)
-    else:
-        arithmetic = number(ledger.numerator or 0.0)
     equation = "L = sum(l)"
     if ledger.denominator is not None:
-        below: ast.expr = number(_whole(ledger.denominator))
-        if every and uneven and not math.isnan(ledger.denominator):
-            below = _written(every.counts)
-        arithmetic = ast.BinOp(arithmetic, ast.Div(), below)
         equation = f"L = {DIVIDED if divided else 'sum(l)'} / {'sum(w)' if uneven else 'N'}"
-    line = Line((), None, Arithmetic(arithmetic), float(value))
+
+    def put(most: int | None) -> Arithmetic:
+        tree: ast.expr = number(ledger.numerator or 0.0)
+        if every:
+            tree = _written(every.values, every.divisor if divided else None, most)
+        if ledger.denominator is not None:
+            below: ast.expr = number(_whole(ledger.denominator))
+            if every and uneven and not math.isnan(ledger.denominator):
+                below = _written(every.counts, None, most)
+            tree = ast.BinOp(tree, ast.Div(), below)
+        overflows = math.isfinite(value) and not np.isfinite(evaluate(tree))
+        return Arithmetic(number(float(value)) if overflows else tree)
+
+    line = Line((), None, float(value), put)
     return Worked(parse(equation), problem.reduction, "value", (line,), more={"ledger": ledger})
 
 
-def _written(values: Any, divisor: Any = None) -> ast.expr:
+def _plain(value: float, most: int | None) -> Arithmetic:
+    """A value by itself."""
+    return Arithmetic(number(value))
+
+
+def _written(values: Any, divisor: Any, most: int | None) -> ast.expr:
     """A sum with its terms written out; every term over its divisor where there is one."""
-    terms: list[ast.expr] = [number(_whole(float(v))) for v in np.ravel(values)]
-    if divisor is not None:
-        below = [number(_whole(float(d))) for d in np.ravel(divisor)]
-        terms = [
-            t if d.value == 1 else ast.BinOp(t, ast.Div(), d)
-            for t, d in zip(terms, below, strict=True)
-        ]
-    return ast.Call(ast.Name("sum"), terms, []) if len(terms) > 1 else terms[0]
+    above = np.ravel(values)
+    below = np.ones(len(above)) if divisor is None else np.ravel(divisor)
+
+    def term(i: int) -> ast.expr:
+        top = number(_whole(float(above[i])))
+        bottom = _whole(float(below[i]))
+        return top if bottom == 1 else ast.BinOp(top, ast.Div(), number(bottom))
+
+    return written_out("sum", len(above), term, lambda: above / below, most)
 
 
 def _whole(value: float) -> float:

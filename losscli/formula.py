@@ -37,6 +37,7 @@ Point = Mapping[str, int]  # where on each axis
 ROW = "row"  # the name of the row axis
 PART = "part"  # that of the axis of a complex number, which is a real and an imaginary part
 REDUCTIONS = {"sum", "max", "min"}
+MANY = 8  # a sum of more terms than this is shown by its first and its last
 _INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,
     ast.LtE: ast.Gt,
@@ -97,6 +98,13 @@ class Quantity:
 Names = Mapping[str, Quantity]
 
 
+class Rest(ast.Constant):
+    """What stands for the terms of a long sum or maximum that are left out: what they come to."""
+
+    _fields = ("value", "kind", "count")
+    count: int  # of all terms, with those that are written
+
+
 @dataclass(frozen=True)
 class Arithmetic:
     """Numbers put into a formula at one point, and the conditions of the branches that were taken."""
@@ -143,10 +151,10 @@ class Formula:
         """The axes of the result: of all that is combined, less those that are summed over."""
         return _axes(self.tree, names)
 
-    def at(self, point: Point, names: Names) -> Arithmetic:
-        """The numbers put in at one point."""
+    def at(self, point: Point, names: Names, most: int | None = None) -> Arithmetic:
+        """The numbers put in at one point; of sums of more than `most` terms the first and the last."""
         conditions: list[ast.expr] = []
-        tree = _put(self.tree, point, names, conditions)
+        tree = _put(self.tree, point, names, conditions, most)
         return Arithmetic(tree, tuple(conditions))
 
 
@@ -167,12 +175,58 @@ def evaluate(tree: ast.AST) -> Any:
         return _evaluate(tree)
 
 
+def replaced(tree: Any, by: Mapping[ast.AST, ast.AST]) -> Any:
+    """A copy of a tree with some of its nodes, told by identity, replaced; nodes are shared."""
+    if isinstance(tree, list):
+        return [replaced(item, by) for item in tree]
+    if not isinstance(tree, ast.AST):
+        return tree
+    if tree in by:
+        return by[tree]
+    return type(tree)(**{name: replaced(value, by) for name, value in ast.iter_fields(tree)})
+
+
 def python(tree: ast.AST) -> str:
     """Arithmetic as Python text, with negative numbers in parentheses and sums written out.
 
     Infinity is written 1e999 and NaN (1e999 - 1e999), which any evaluator of Python arithmetic reads.
     """
     return _Python().write(tree)
+
+
+def written_out(
+    function: str,
+    count: int,
+    term: Callable[[int], ast.expr],
+    values: Callable[[], Any],
+    most: int | None = None,
+) -> ast.expr:
+    """A sum or a maximum with its terms written out; of one term it is that term.
+
+    Of more than `most` terms the first and the last are written, and a `Rest` for those between; of a
+    maximum also the largest. `values` gives what the terms come to.
+    """
+    if count == 1:
+        return term(0)
+    if most is None or count <= most:
+        return _call(function, *map(term, range(count)))
+    found = np.asarray(values(), float)
+    shown = {0, 1, 2, count - 1}
+    if function != "sum":
+        shown = {0, 1, int((np.argmax if function == "max" else np.argmin)(found)), count - 1}
+    terms: list[ast.expr] = []
+    before = -1
+    for i in sorted(shown):
+        if i > before + 1:
+            left_out = found[before + 1 : i]
+            with np.errstate(all="ignore"):  # inf and -inf may meet here
+                value = left_out.sum() if function == "sum" else _FUNCTIONS[function](*left_out)
+            rest = Rest(value=float(value))
+            rest.count = count
+            terms.append(rest)
+        terms.append(term(i))
+        before = i
+    return _call(function, *terms)
 
 
 class Writer:
@@ -283,12 +337,21 @@ class Writer:
 class _Python(Writer):
     """Python text that anyone can evaluate."""
 
+    GROUP = 200  # terms; a longer sum is a sum of so many in parentheses, as Python nests no deeper
+
     def call(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
         if function in REDUCTIONS and len(args) == 1:
             return self.node(args[0])
         if function == "sum" and not args:
             return "0.0", self.ATOM
         return super().call(function, args)
+
+    def terms(self, args: list[ast.expr]) -> str:
+        if len(args) <= self.GROUP:
+            return super().terms(args)
+        size = -(-len(args) // self.GROUP)
+        groups = [args[i : i + size] for i in range(0, len(args), size)]
+        return " + ".join(f"({self.terms(group)})" for group in groups)
 
     def number(self, value: Any) -> tuple[str, int]:
         if isinstance(value, float) and math.isnan(value):
@@ -337,14 +400,29 @@ def _union(*axes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda axis: axis != ROW))  # the row axis leads
 
 
-def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.expr]) -> ast.expr:
+def _put(
+    node: ast.expr, point: Point, names: Names, conditions: list[ast.expr], most: int | None
+) -> ast.expr:
     """The tree with numbers for names; the conditions of the branches taken go to `conditions`."""
 
-    def put(inner: ast.expr, at: Point = point) -> ast.expr:
-        return _put(inner, at, names, conditions)
+    def put(inner: ast.expr) -> ast.expr:
+        return _put(inner, point, names, conditions, most)
 
-    def each(inner: ast.expr, axis: str) -> list[ast.expr]:
-        return [put(inner, {**point, axis: i}) for i in range(_size(inner, axis, names))]
+    def each(function: str, inner: ast.expr, axis: str) -> ast.expr:
+        count = _size(inner, axis, names)
+        told: list[ast.expr] = conditions if most is None or count <= most else []
+
+        def term(i: int) -> ast.expr:
+            return _put(inner, {**point, axis: i}, names, told, most)
+
+        def values() -> Any:
+            with np.errstate(all="ignore"):
+                found = _along(inner, point, axis, names)
+            if found is None:
+                found = [evaluate(term(i)) for i in range(count)]
+            return np.broadcast_to(found, (count,))
+
+        return written_out(function, count, term, values, most)
 
     match node:
         case ast.Constant():
@@ -372,10 +450,10 @@ def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.expr])
             index = int(evaluate(put(k)))
             axis = names[name].axes[-1]
             return number(names[name].at({**point, axis: index}))
-        case ast.Call(func=ast.Name(id="sum") as func, args=[x, ast.Name(id=axis)]):
-            return _over(func, each(x, axis))
-        case ast.Call(func=ast.Name(id=function) as func, args=[x]) if function in REDUCTIONS:
-            return _over(func, each(x, _axes(x, names)[-1]))
+        case ast.Call(func=ast.Name(id="sum"), args=[x, ast.Name(id=axis)]):
+            return each("sum", x, axis)
+        case ast.Call(func=ast.Name(id=function), args=[x]) if function in REDUCTIONS:
+            return each(function, x, _axes(x, names)[-1])
         case ast.Call(func=func, args=args):
             return ast.Call(func, [put(arg) for arg in args], [])
         case ast.Subscript(value=ast.Name(id=name), slice=index):
@@ -389,9 +467,35 @@ def _put(node: ast.expr, point: Point, names: Names, conditions: list[ast.expr])
     raise ValueError(f"not a formula: {ast.dump(node)}")
 
 
-def _over(function: ast.expr, terms: list[ast.expr]) -> ast.expr:
-    """A sum or a maximum that is written out; of one term it is that term."""
-    return terms[0] if len(terms) == 1 else ast.Call(function, terms, [])
+def _along(node: ast.expr, point: Point, axis: str, names: Names) -> Any:
+    """The values of an expression all along an axis; None where that takes more than arrays."""
+
+    def along(inner: ast.expr) -> Any:
+        return _along(inner, point, axis, names)
+
+    match node:
+        case ast.Constant(value=value):
+            return np.float64(value)  # type: ignore[arg-type]
+        case ast.Name(id=name) if name in names:
+            table = names[name]
+            where = tuple(
+                slice(None) if one == axis else point[one] if n > 1 else 0
+                for one, n in zip(table.axes, table.array.shape, strict=True)
+            )
+            part = table.array[where]
+            return part if part.dtype.kind in "iub" else np.asarray(part, np.float64)
+        case ast.Name(id=name) if name.upper() != axis:
+            return point[name.upper()]
+        case ast.UnaryOp(operand=operand):
+            inner = along(operand)
+            return None if inner is None else -inner
+        case ast.BinOp(left=left, op=op, right=right):
+            pair = along(left), along(right)
+            return None if any(one is None for one in pair) else _BINARY[type(op)](*pair)
+        case ast.Call(func=ast.Name(id="exp" | "log" | "log1p" | "abs" as function), args=[x]):
+            inner = along(x)
+            return None if inner is None else _FUNCTIONS[function](inner)
+    return None
 
 
 def _failing(parts: list[ast.expr]) -> list[ast.expr]:

@@ -11,34 +11,78 @@ from losscli.parameters import Array
 
 
 class Softmax(NamedTuple):
-    """A row of scores relative to its largest, which keeps what log-softmax would round away.
+    """Rows of scores as odds against one class of each, which keeps what log-softmax would round away.
 
-    With z = scores - largest, the sum of exp(z) is 1 + rest, where the 1 is the largest class itself;
-    a confident row's rest may be 1e-40, and log1p(rest) is right to the last digit.
+    With z = scores - score, where `score` is that of the class set apart, the sum of exp(z) is 1 + rest,
+    the 1 being that class itself. A confident row's rest may be 1e-40, and log1p(rest) is right to the
+    last digit. exp(z) of the other classes is exps / unit.
     """
 
-    largest: Array  # (..., 1), the largest score
-    top: Array  # (...), the class that has it
-    exps: Array  # (..., C), exp(scores - largest), with 0 at the top class
-    rest: Array  # (..., 1), the sum of exps
+    apart: Array  # (...), the class set apart
+    score: Array  # (..., 1), its score
+    exps: Array  # (..., C), with 0 at the class set apart
+    unit: Array  # (..., 1)
+    rest: Array  # (..., 1), the sum of exps / unit
+
+    def probabilities(self) -> Array:
+        """The softmax itself, (..., C)."""
+        p: Array = self.exps / (self.unit * (1 + self.rest))
+        put(p, self.apart, 1 / (1 + self.rest))
+        return p
 
 
-def softmax_parts(scores: Array) -> Softmax:
-    """The parts of a softmax over the last axis, (..., C) with C >= 1."""
-    flat = scores.reshape(-1, scores.shape[-1])
-    rows, top = np.arange(len(flat)), flat.argmax(-1)
-    largest = flat[rows, top]
-    exps = flat - largest[:, None]
-    nothing = exps[rows, top]  # 0, or nan where the largest is infinite or nan
-    np.exp(exps, out=exps)
-    exps[rows, top] = nothing
+def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
+    """The parts of a softmax over the last axis, (..., C) with C >= 1.
+
+    Set apart is the class with the largest score, by which all are shifted. Where there is a `label`,
+    it is set apart instead in rows that need no shift because neither exp(scores) nor the odds can leave
+    the type's range; that spares the search for the maximum.
+    """
+    flat = np.ascontiguousarray(scores.reshape(-1, scores.shape[-1]))
+    if label is None:
+        parts = _shifted(flat)
+    else:
+        parts = _unshifted(flat, label.ravel())
+        # within these the odds are finite, and classes that count keep all their digits
+        exponent = np.finfo(flat.dtype).maxexp
+        low, high = np.ldexp(1.0, 2 - exponent // 4), np.ldexp(1.0, 3 * exponent // 4 - 6)
+        sums = parts.rest * parts.unit
+        extreme = ~((parts.unit > low) & (parts.unit < high) & (sums > low) & (sums < high))
+        if extreme.any():
+            for part, mended in zip(parts, _shifted(flat[extreme]), strict=True):
+                part[extreme] = mended
     one = (*scores.shape[:-1], 1)
+    apart, score, exps, unit, rest = parts
     return Softmax(
-        largest.reshape(one),
-        top.reshape(one[:-1]),
+        apart.reshape(one[:-1]),
+        score.reshape(one),
         exps.reshape(scores.shape),
-        exps.sum(-1).reshape(one),
+        unit.reshape(one),
+        rest.reshape(one),
     )
+
+
+def _shifted(flat: Array) -> Softmax:
+    """The parts of rows (N, C), shifted by their largest scores, without the axes of length 1."""
+    top = flat.argmax(-1)
+    at = np.arange(0, flat.size, flat.shape[-1]) + top
+    largest = flat.ravel()[at]
+    exps = flat - largest[:, None]
+    inside = exps.reshape(-1)
+    nothing = inside[at]  # 0, or nan where the largest is infinite or nan
+    np.exp(exps, out=exps)
+    inside[at] = nothing
+    return Softmax(top, largest, exps, np.ones_like(largest), exps.sum(-1))
+
+
+def _unshifted(flat: Array, label: Array) -> Softmax:
+    """The parts of rows (N, C) as they are, their labels set apart, without the axes of length 1."""
+    at = np.arange(0, flat.size, flat.shape[-1]) + label
+    exps = np.exp(flat)
+    inside = exps.reshape(-1)
+    unit = inside[at]
+    inside[at] = 0
+    return Softmax(label.copy(), flat.ravel()[at], exps, unit, exps.sum(-1) / unit)
 
 
 def pick(x: Array, k: Array) -> Array:
@@ -68,7 +112,7 @@ def label_weights(
 def log_softmax(scores: Array) -> Array:
     """Log-softmax over the last axis."""
     soft = softmax_parts(scores)
-    logs: Array = scores - soft.largest - np.log1p(soft.rest)
+    logs: Array = scores - soft.score - np.log1p(soft.rest)
     return logs
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,17 +18,37 @@ from losscli.errors import UsageError
 
 @dataclass(frozen=True)
 class ExactSum:
-    """A sum without rounding: floats that do not overlap, and the sum of what is not finite."""
+    """A sum without rounding: floats that do not overlap, and the sum of what is not finite.
+
+    A sum that overflows, though its mean may not, goes on in units of 2**64.
+    """
 
     parts: tuple[float, ...] = ()
     special: float = 0.0
+    shift: int = 0  # the parts are in units of 2**shift, 0 or SHIFT
+
+    SHIFT: ClassVar[int] = 64
 
     @classmethod
     def of(cls, value: float) -> ExactSum:
         """The sum of one number."""
         return cls((value,)) if math.isfinite(value) else cls((), value)
 
+    @classmethod
+    def of_all(cls, values: Any) -> ExactSum:
+        """The sum of an array, pairwise."""
+        total = pairwise(values)
+        if math.isfinite(total) or not np.isfinite(values).all():
+            return cls.of(total)
+        wide = np.asarray(values, np.float64)
+        total = pairwise(wide)
+        if math.isfinite(total):
+            return cls.of(total)
+        return cls((pairwise(np.ldexp(wide, -cls.SHIFT)),), 0.0, cls.SHIFT)
+
     def __add__(self, other: ExactSum) -> ExactSum:
+        if self.shift != other.shift:
+            return self._shifted() + other._shifted()
         parts = list(self.parts)
         for x in other.parts:
             kept = []
@@ -37,17 +57,30 @@ class ExactSum:
                     x, y = y, x
                 high = x + y
                 if math.isinf(high):
-                    return ExactSum((), self.special + other.special + high)
+                    return self._shifted() + other._shifted()
                 low = y - (high - x)
                 if low:
                     kept.append(low)
                 x = high
             parts = [*kept, x]
-        return ExactSum(tuple(parts), self.special + other.special)
+        return ExactSum(tuple(parts), self.special + other.special, self.shift)
 
     def __float__(self) -> float:
         """The sum, rounded once."""
-        return self.special or math.fsum(self.parts)
+        return self.over(1.0)
+
+    def over(self, denominator: float) -> float:
+        """The sum divided by a number, by IEEE 754: 0/0 is nan."""
+        if self.special:
+            return divide(self.special, denominator)
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(divide(math.fsum(self.parts), denominator), self.shift))
+
+    def _shifted(self) -> ExactSum:
+        if self.shift:
+            return self
+        parts = tuple(math.ldexp(part, -self.SHIFT) for part in self.parts)
+        return ExactSum(parts, self.special, self.SHIFT)
 
 
 def pairwise(values: Any) -> float:
@@ -70,13 +103,13 @@ class Total:
     def of(cls, values: Any, counts: Any = None, divisor: Any = None) -> Total:
         """The total of a block of terms."""
         rows = int(np.size(values))
-        total = ExactSum.of(pairwise(values))
+        total = ExactSum.of_all(values)
         return cls(
             rows,
             0 if counts is None else rows - int(np.count_nonzero(counts)),
             counts is not None and bool((np.asarray(counts) != 1).any()),
             total,
-            total if divisor is None else ExactSum.of(pairwise(values / divisor)),
+            total if divisor is None else ExactSum.of_all(values / divisor),
             ExactSum.of(float(rows) if counts is None else pairwise(counts)),
         )
 
@@ -104,9 +137,9 @@ class Total:
         if reduction == "sum":
             return float(self.sum)
         if reduction == "mean":
-            return divide(float(self.numerator), self.denominator)
+            return self.numerator.over(self.denominator)
         if reduction == "batchmean":
-            return divide(float(self.sum), float(batch))
+            return self.sum.over(float(batch))
         raise UsageError(f"there is no reduction {reduction!r}.")
 
 

@@ -116,7 +116,8 @@ class Recorder:
         `more` may hold `axes`, the axes of the value where the equation does not tell; `constants` that
         the equation uses, and `given` quantities by row; `cells`, which of the value's cells exist;
         `opaque`, that the value comes from a function that cannot be looked into; `picks`, the name of the
-        indices that must not be left out where a long row is shortened; and
+        indices that must not be left out where a long row is shortened; `remedy`, what to do where the value
+        is not finite; and
         `pairs`, for cells that are pairs of the picked class with another one, "each" worked out where
         they are few, or in a "table".
         """

@@ -1,14 +1,18 @@
 """Random calls of each loss, for every test of a property.
 
-A new loss gets one function here, named after it, in STRATEGIES: from `Draw` it takes shapes, numbers
-and options, and returns the tensors and the options of one call that is right. The *kind* of numbers is
-not its business: the same function serves ordinary numbers, ties, infinities and the rest.
+What a loss's signature says is enough to draw calls of it (`by_signature`). A loss whose tensors must
+go together in a way that the signature does not say gets a function here, named after it, in SPECIAL:
+from `Draw` it takes shapes, numbers and options, and returns the tensors and the options of one call
+that is right. The *kind* of numbers is not its business: the same function serves ordinary numbers,
+ties, infinities and the rest, and also the calls of `examples`, which no Hypothesis draws.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import hypothesis.strategies as st
@@ -18,6 +22,7 @@ from hypothesis.extra.numpy import arrays
 import losscli
 from losscli.engine import Problem
 from losscli.losses import load
+from losscli.parameters import Loss, OptionParameter, Tensor
 
 # What the floating-point numbers in the tensors are like.
 NUMBERS: dict[str, st.SearchStrategy[float]] = {
@@ -87,6 +92,10 @@ class Draw:
         """A length."""
         return self.draw(st.integers(least, most))
 
+    def rows(self) -> int:
+        """A number of rows."""
+        return self.size(1, 3)
+
     def shape(self, most: int = 3, least: int = 0) -> tuple[int, ...]:
         """A shape of `least` to `most` axes, of which some may be empty."""
         axes = st.lists(st.sampled_from([2, 3, 1, 4, 0]), min_size=least, max_size=most)
@@ -100,7 +109,7 @@ class Draw:
         """One of the choices; the simplest comes first."""
         return self.draw(st.sampled_from(choices))
 
-    def numbers(self, shape: Sequence[int], **where: float) -> Any:
+    def numbers(self, shape: Sequence[int]) -> Any:
         """Any numbers of the kind that is drawn."""
         return self._array(shape, NUMBERS[self.kind])
 
@@ -129,7 +138,11 @@ class Draw:
 
     def weights(self, shape: Sequence[int]) -> Any:
         """Factors, some of them 0."""
-        return self._array(shape, st.sampled_from([1.0, 0.5, 2.0, 0.0, 0.3]))
+        return self.picked(shape, [1.0, 0.5, 2.0, 0.0, 0.3])
+
+    def picked(self, shape: Sequence[int], numbers: Sequence[float]) -> Any:
+        """Some of these numbers."""
+        return self._array(shape, st.sampled_from(numbers))
 
     def indices(self, shape: Sequence[int], classes: Sequence[int]) -> Any:
         """Whole numbers out of `classes`."""
@@ -140,7 +153,7 @@ class Draw:
         if self.maybe():
             return tuple(shape)
         kept = [1 if self.maybe() else n for n in shape]
-        return tuple(kept[self.draw(st.integers(0, len(kept))) :])
+        return tuple(kept[self.size(0, len(kept)) :])
 
     def with_ones(self, shape: Sequence[int]) -> tuple[int, ...]:
         """A shape of as many axes that broadcasts to `shape`."""
@@ -150,7 +163,7 @@ class Draw:
     def signs(self, shape: Sequence[int]) -> Any:
         """1 and -1, the targets of pairs; with numbers that are not ordinary also what is neither."""
         neither = {"ties": [0.0], "special": [0.0, 0.5, np.nan, np.inf], "extreme": [2.0]}
-        return self._array(shape, st.sampled_from([1.0, -1.0, *neither.get(self.kind, [])]))
+        return self.picked(shape, [1.0, -1.0, *neither.get(self.kind, [])])
 
     def _array(self, shape: Sequence[int], elements: st.SearchStrategy[float]) -> Any:
         found = self.draw(arrays(np.float64, tuple(shape), elements=elements, fill=st.nothing()))
@@ -158,17 +171,102 @@ class Draw:
             return found.astype(self.dtype)
 
 
+class Rolled(Draw):
+    """The same without Hypothesis: ordinary numbers, of these shapes, from a seed; an odd one broadcasts."""
+
+    def __init__(self, seed: int, shapes: Sequence[tuple[int, ...]]) -> None:
+        self.rng, self.broadcasts = np.random.default_rng(seed), seed % 2 == 1
+        self.kind, self.dtype, self.shapes = "ordinary", np.dtype(float), shapes
+
+    def size(self, least: int = 1, most: int = 4) -> int:
+        return int(self.rng.integers(max(least, min(2, most)), most, endpoint=True))
+
+    def narrowed(self, shape: Sequence[int]) -> tuple[int, ...]:
+        narrow = [tuple(shape[1:]), (1, *shape[1:]), (*shape[:-1], 1)] if self.broadcasts else []
+        return self.among(tuple(shape), *narrow)
+
+    def rows(self) -> int:
+        return self.shapes[0][0]
+
+    def shape(self, most: int = 3, least: int = 0) -> tuple[int, ...]:
+        return self.among(*(shape for shape in self.shapes if least <= len(shape) <= most))
+
+    def maybe(self) -> bool:
+        return bool(self.rng.integers(2))
+
+    def among(self, *choices: Any) -> Any:
+        return choices[self.rng.integers(len(choices))]
+
+    def numbers(self, shape: Sequence[int]) -> Any:
+        return self.rng.normal(0, 1.5, shape)
+
+    def fractions(self, shape: Sequence[int]) -> Any:
+        return self.rng.uniform(0.01, 0.99, shape)
+
+    def picked(self, shape: Sequence[int], numbers: Sequence[float]) -> Any:
+        return self.rng.choice(numbers, shape)
+
+    indices = picked
+
+
 Drawn = tuple[dict[str, Any], dict[str, Any]]
 
 
-def l1(draw: Draw) -> Drawn:
-    tensors, _ = mse(draw)
-    for name in tensors if draw.among(False, False, True) else ():
-        tensors[name] = draw.complex(tensors[name])
-    return tensors, {}
+def by_signature(loss: Loss, draw: Draw) -> Drawn:
+    """A call that is right by what the signature says: shapes, what they hold, ranges, options."""
+    shapes = {name: p.tensor.shape.split(" or ")[0].strip("()") for name, p in loss.tensors.items()}
+    letters = [axis for shape in shapes.values() for axis in shape.split(", ")]
+    sizes = {axis: (draw.size(),) for axis in dict.fromkeys(letters) if axis != "*"}
+    sizes |= {"N": (draw.rows(),)} if "N" in letters else {}
+    sizes |= {"*": draw.shape(2 if "N" in letters else 3)} if "*" in letters else {}
+    # One tensor has all the rows, so that the others may be broadcast to it.
+    whole = draw.among(*(n for n, p in loss.tensors.items() if p.required and _wide(p.tensor)))
+    tensors, options = {}, {}
+    for name, parameter in loss.tensors.items():
+        if parameter.required or draw.maybe():
+            shape = tuple(n for axis in shapes[name].split(", ") for n in sizes[axis])
+            if name != whole and shapes[name] == "*" and parameter.tensor.broadcasts != "no":
+                shape = draw.narrowed(shape)
+            tensors[name] = _held(parameter.tensor, shape, *sizes.get("C", (4,)), draw)
+    for name, option in loss.options.items():
+        options[name] = draw.among(*_choices(option))
+    return tensors, options
 
 
-def mse(draw: Draw) -> Drawn:
+def _wide(tensor: Tensor) -> bool:
+    """Whether the others may be broadcast to this one."""
+    return tensor.broadcasts != "up"
+
+
+def _held(tensor: Tensor, shape: Sequence[int], classes: int, draw: Draw) -> Any:
+    """What a tensor may hold."""
+    if tensor.holds != "numbers":
+        return draw.indices(shape, range(classes))
+    low, high = tensor.at_least, tensor.at_most
+    if math.isfinite(low) and math.isfinite(high):
+        return np.asarray(
+            draw.dtype.type(low) + draw.fractions(shape) * draw.dtype.type(high - low)
+        )
+    if math.isfinite(low):
+        return np.asarray(draw.positive(shape) + draw.dtype.type(low))
+    if math.isfinite(high):
+        return np.asarray(draw.dtype.type(high) - draw.positive(shape))
+    return draw.numbers(shape)
+
+
+def _choices(parameter: OptionParameter) -> list[Any]:
+    """The default of an option, and other values that it may have."""
+    option, default = parameter.option, parameter.default
+    if parameter.type is bool:
+        return [default, not default]
+    found = [default, *option.choices]
+    if parameter.type is float and not option.choices:
+        found += [default / 2 or 1.0, default * 2.5 or 0.5, 0.0, option.at_least, option.at_most]
+    return [v for v in dict.fromkeys(found) if v == default or math.isfinite(v) and option.holds(v)]
+
+
+def pair(draw: Draw) -> Drawn:
+    """Two tensors, of which one may be broadcast."""
     shape = draw.shape()
     tensors = {"input": draw.numbers(shape), "target": draw.numbers(draw.narrowed(shape))}
     if draw.maybe():
@@ -176,16 +274,15 @@ def mse(draw: Draw) -> Drawn:
     return tensors, {}
 
 
-def huber(draw: Draw) -> Drawn:
-    return mse(draw)[0], {"delta": draw.among(1.0, 0.5, 2.5)}
-
-
-def smooth_l1(draw: Draw) -> Drawn:
-    return mse(draw)[0], {"beta": draw.among(1.0, 0.0, 0.5, 2.5)}
+def l1(draw: Draw) -> Drawn:
+    tensors, _ = pair(draw)
+    for name in tensors if draw.among(False, False, True) else ():
+        tensors[name] = draw.complex(tensors[name])
+    return tensors, {}
 
 
 def poisson_nll(draw: Draw) -> Drawn:
-    tensors, _ = mse(draw)
+    tensors, _ = pair(draw)
     options = {"log_input": draw.maybe(), "full": draw.maybe(), "eps": draw.among(1e-8, 0.5)}
     if draw.kind == "ordinary":  # counts and rates where there is a slope
         tensors["target"] = np.asarray(np.abs(tensors["target"]) + draw.dtype.type(0.25))
@@ -361,13 +458,14 @@ def triplet_margin_with_distance(draw: Draw) -> Drawn:
 
 
 def ctc(draw: Draw) -> Drawn:
-    frames, classes, samples = draw.size(1, 5), draw.size(2, 4), draw.size(1, 3)
+    frames, classes, samples = draw.size(1, 5), draw.size(2, 4), draw.rows()
     blank = draw.among(0, classes - 1, 1)
     labels = [c for c in range(classes) if c != blank]
     longest = draw.size(0, 3)
     scores = draw.numbers((frames, samples, classes))
     scores[np.isposinf(scores)] = 0  # no probability has this logarithm
-    input_lengths = draw.indices((samples,), range(1, frames + 1))
+    least = draw.among(1, frames) if draw.kind == "ordinary" else 1  # long enough for all, or not
+    input_lengths = draw.indices((samples,), range(least, frames + 1))
     target_lengths = draw.indices((samples,), range(longest + 1))
     targets = draw.indices((samples, longest), labels)
     if draw.kind == "ordinary" or draw.maybe():
@@ -387,45 +485,78 @@ def ctc(draw: Draw) -> Drawn:
     return tensors, {"blank": blank, "zero_infinity": draw.maybe()}
 
 
-STRATEGIES: dict[str, Callable[[Draw], Drawn]] = {
-    "l1": l1,
-    "mse": mse,
-    "huber": huber,
-    "smooth-l1": smooth_l1,
-    "poisson-nll": poisson_nll,
-    "gaussian-nll": gaussian_nll,
-    "nll": nll,
-    "cross-entropy": cross_entropy,
-    "bce": bce,
-    "bce-with-logits": bce_with_logits,
-    "soft-margin": soft_margin,
-    "multi-margin": multi_margin,
-    "multi-label-margin": multi_label_margin,
-    "multi-label-soft-margin": multi_label_soft_margin,
-    "margin-ranking": margin_ranking,
-    "hinge-embedding": hinge_embedding,
-    "cosine-embedding": cosine_embedding,
-    "triplet-margin": triplet_margin,
-    "triplet-margin-with-distance": triplet_margin_with_distance,
-    "kl-div": kl_div,
-    "ctc": ctc,
+# Losses whose tensors must go together in a way that their signature does not say, or whose corners are
+# elsewhere; every other loss is drawn by its signature.
+SPECIAL: dict[str, Callable[[Draw], Drawn]] = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        l1,
+        poisson_nll,
+        gaussian_nll,
+        nll,
+        cross_entropy,
+        bce,
+        bce_with_logits,
+        soft_margin,
+        multi_margin,
+        multi_label_margin,
+        multi_label_soft_margin,
+        margin_ranking,
+        hinge_embedding,
+        cosine_embedding,
+        triplet_margin,
+        triplet_margin_with_distance,
+        kl_div,
+        ctc,
+    )
 }
+
+
+def call(loss: str, draw: Draw) -> Case:
+    """One call of a loss, with any of its reductions."""
+    tensors, options = SPECIAL[loss](draw) if loss in SPECIAL else by_signature(load(loss), draw)
+    return Case(loss, tensors, options, draw.among(*load(loss).rows.reductions))
 
 
 def cases(loss: str, kind: str = "ordinary", dtype: Any = np.float64) -> st.SearchStrategy[Case]:
     """Calls of a loss with numbers of one kind, over its settings and reductions."""
-    assert loss in STRATEGIES, (
-        f"no strategy draws calls of {loss}: "
-        f"add a function {loss.replace('-', '_')} to tests/strategies.py and to its STRATEGIES."
-    )
 
     @st.composite
     def one(draw: st.DrawFn) -> Case:
-        tensors, options = STRATEGIES[loss](Draw(draw, kind, dtype))
-        reduction = draw(st.sampled_from(load(loss).rows.reductions))
-        return Case(loss, tensors, options, reduction)
+        return call(loss, Draw(draw, kind, dtype))
 
     return one()
+
+
+FEW, MANY = ((2,), (2, 3), (3, 2, 2)), ((400,), (20, 20), (5, 4, 20))
+
+
+@cache
+def examples(loss: str, shapes: Sequence[tuple[int, ...]] = FEW, least: int = 1) -> list[Case]:
+    """Calls of a loss that are always the same; with MANY they have hundreds of rows.
+
+    Of the calls that forty seeds roll, those whose result is finite and not 0, whose largest tensor has
+    `least` numbers or more, and that bring something new: a tensor that may be left out, numbers of
+    another type, another value of an option.
+    """
+    found: list[Case] = []
+    seen: set[Any] = set()
+    for seed in range(40):
+        case = call(loss, Rolled(seed, shapes))
+        new = {(name, array.dtype) for name, array in case.tensors.items()} | {
+            *case.options.items()
+        }
+        if tells(case, least) and (len(found) < 3 or not new <= seen):
+            found.append(case)
+            seen |= new
+    return found
+
+
+def tells(case: Case, least: int) -> bool:
+    """Whether there is something to be seen in a case."""
+    value = case.compute()
+    large = max(array.size for array in case.tensors.values()) >= least
+    return bool(large and np.isfinite(value).all() and np.any(value))
 
 
 def any_shapes(loss: str) -> st.SearchStrategy[Case]:

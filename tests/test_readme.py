@@ -1,6 +1,7 @@
 """The README is true: its sessions print what it says they print, its commands and links exist.
 
-`python tests/test_readme.py` writes the output of every session anew.
+`python tests/test_readme.py` writes the output of every session anew. A last line `...` says that the
+rest of an output is left out.
 """
 
 from __future__ import annotations
@@ -46,8 +47,13 @@ def told(text: str) -> str:
     """A README with what its sessions really print."""
 
     def session(found: re.Match[str]) -> str:
-        commands = [line for line in found[1].splitlines() if line.startswith("$ ")]
-        lines = "".join(f"{command}\n{run(command[2:])}" for command in commands)
+        lines = ""
+        for command, then in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", found[1], re.M):
+            now = run(command)
+            if then.endswith("\n...\n"):
+                kept = now.splitlines(keepends=True)[: then.count("\n") - 1]
+                now = "".join([*kept, "...\n"])
+            lines += f"$ {command}\n{now}"
         return f"```console\n{lines}```\n"
 
     return SESSION.sub(session, text)

@@ -89,8 +89,9 @@ def explain(
     explanation = explain_problem(
         inputs.problem, rows=which, top=best, gradient=gradient is not False, names=inputs.names
     )
-    for warning in inputs.problem.warnings:
-        request.talk.warn(warning)
+    if chosen == "json":  # a page says it itself
+        for warning in inputs.problem.warnings:
+            request.talk.warn(warning)
     deliver_page(_render(explanation, chosen, shown, request.common), request.common)
 
 

@@ -137,18 +137,9 @@ def cross_entropy(
             f"cross-entropy: ignore_index is {ignore_index}, but target holds class probabilities, "
             "where no row can be ignored; leave it out."
         )
-    soft = softmax_parts(input)
-    show("m = max(input)", soft.largest, "largest score")
-    show(
-        "lse = m + log(sum(exp(input - m)))",
-        soft.largest + np.log1p(soft.rest),
-        "log of the summed exps",
-    )
     if counts is not None and not label_smoothing:
-        return _of_labels(input, target, weight, ignore_index, counts, soft, show)
-    return _of_distributions(
-        input, target, weight, ignore_index, label_smoothing, counts, soft, show
-    )
+        return _of_labels(input, target, weight, ignore_index, counts, show)
+    return _of_distributions(input, target, weight, ignore_index, label_smoothing, counts, show)
 
 
 def _of_labels(
@@ -157,7 +148,6 @@ def _of_labels(
     weight: Array | None,
     ignore_index: int,
     counts: Array,
-    soft: Softmax,
     show: Show,
 ) -> Terms:
     """The loss of class indices without smoothing: only the target's class enters."""
@@ -165,11 +155,13 @@ def _of_labels(
     label = np.where(kept, target, 0)
     ignoring = not kept.all()
     weighted = weight is not None or ignoring
+    soft = softmax_parts(input, label)
+    _show_log_of_sum(input, soft, show)
 
     def unless_ignored(text: str) -> str:
         return f"where(target == ignore_index, 0, {text})" if ignoring else text
 
-    logp = pick(input, label) - soft.largest[..., 0] - np.log1p(soft.rest[..., 0])
+    logp = pick(input, label) - soft.score[..., 0] - np.log1p(soft.rest[..., 0])
     if ignoring:
         logp[~kept] = 0
     show(
@@ -188,10 +180,10 @@ def _of_labels(
         def by_input() -> Array:
             s = np.where(kept, share * counts, 0)
             part = s / (1 + soft.rest[..., 0])
-            d: Array = soft.exps * part[..., None]
-            put(d, soft.top, part)
-            # p - 1 of the target's own class: of the top class it is -rest / (1 + rest), exactly
-            missing = np.where(label == soft.top, -part * soft.rest[..., 0], pick(d, label) - s)
+            d: Array = soft.exps * (part[..., None] / soft.unit)
+            put(d, soft.apart, part)
+            # p - 1 of the target's class: where that is set apart it is -rest / (1 + rest), exactly
+            missing = np.where(label == soft.apart, -part * soft.rest[..., 0], pick(d, label) - s)
             put(d, label, missing)
             if show is not quiet:
                 less = _show_less_target(soft, target, show)
@@ -211,11 +203,12 @@ def _of_distributions(
     ignore_index: int,
     label_smoothing: float,
     counts: Array | None,
-    soft: Softmax,
     show: Show,
 ) -> Terms:
     """The loss of class probabilities, given or made from class indices by smoothing."""
-    classes = soft.exps.shape[-1]
+    classes = input.shape[-1]
+    soft = softmax_parts(input)
+    _show_log_of_sum(input, soft, show)
     kept, ignoring, text = np.True_, False, "target"
     q = target
     if counts is not None:
@@ -227,7 +220,7 @@ def _of_distributions(
         q = q * (1 - label_smoothing) + label_smoothing / classes
         text = f"(1 - label_smoothing) * {text} + label_smoothing / C"
     show(f"q = {text}", q, "target distribution", constants={"C": classes})
-    logp = input - soft.largest - np.log1p(soft.rest)
+    logp = input - soft.score - np.log1p(soft.rest)
     show("logp = input - lse", logp, "log-probabilities")
     wq, wq_text = (q, "q") if weight is None else (weight * q, "weight * q")
     loss = -(wq * logp).sum(-1)
@@ -248,15 +241,15 @@ def _of_distributions(
         on = "where(target == ignore_index, 0, share)" if ignoring else "share"
 
         def by_input() -> Array:
-            p = show("p = exp(logp)", _probabilities(soft), "softmax")
+            p = show("p = exp(logp)", soft.probabilities(), "softmax")
             t = wq.sum(-1, keepdims=True)
             show(f"t = sum({wq_text})", t, "the target's mass")
             d = p * t - wq
-            # of the top class, 1 - p is rest / (1 + rest) without rounding
-            top = pick(wq, soft.top)
-            put(others := wq.copy(), soft.top, np.zeros_like(top))
+            # of the class set apart, 1 - p is rest / (1 + rest) without rounding
+            top = pick(wq, soft.apart)
+            put(others := wq.copy(), soft.apart, np.zeros_like(top))
             rest = soft.rest[..., 0]
-            put(d, soft.top, (others.sum(-1) - top * rest) / (1 + rest))
+            put(d, soft.apart, (others.sum(-1) - top * rest) / (1 + rest))
             d *= s
             text = f"{on} * (p * t - {wq_text})"
             if counts is not None and not np.isfinite(s).all():
@@ -281,16 +274,21 @@ def _of_distributions(
     return Terms(loss, gradient, counts)
 
 
-def _probabilities(soft: Softmax) -> Array:
-    """The softmax itself."""
-    p: Array = soft.exps / (1 + soft.rest)
-    put(p, soft.top, 1 / (1 + soft.rest))
-    return p
+def _show_log_of_sum(input: Array, soft: Softmax, show: Show) -> None:
+    """Shows the largest score and the log of the summed exps, by the textbook's formulas."""
+    if show is quiet:
+        return
+    show("m = max(input)", input.max(-1, keepdims=True), "largest score")
+    show(
+        "lse = m + log(sum(exp(input - m)))",
+        soft.score + np.log1p(soft.rest),
+        "log of the summed exps",
+    )
 
 
 def _show_less_target(soft: Softmax, target: Array, show: Show) -> str:
     """Shows p and q; the formula of p - q, in which no digits are lost for a confident row."""
-    p = show("p = exp(input - lse)", _probabilities(soft), "softmax", picks="target")
+    p = show("p = exp(input - lse)", soft.probabilities(), "softmax", picks="target")
     q = _one_hot(target, p)
     if (soft.rest > 1e-6).all():
         show("q = where(c == target, 1, 0)", q, "the target as 0 and 1", picks="target")

@@ -403,7 +403,12 @@ class _Lesson:
             text = "-log(likelihood) - sum(where(t < input_lengths, best, 0))"
         if self.zero_infinity:
             text = f"where(likelihood == 0, 0, {text})"
-        show(f"l = {text}", loss, "loss of the sample")
+        show(
+            f"l = {text}",
+            loss,
+            "loss of the sample",
+            remedy="No alignment fits into the frames: give more of them, or ask for zero_infinity",
+        )
 
     def gradient(self, share: Array, d: Array) -> None:
         show = self.show

@@ -15,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from losscli.formula import Arithmetic, evaluate
+from losscli.formula import Arithmetic, Rest, evaluate, replaced
 
 ROUNDED = "rounded"  # marks a constant that is not shown in full
 MOST = 17  # digits tell any two floats apart
@@ -62,6 +62,9 @@ def rounded(tree: ast.expr, digits: int, eps: float) -> ast.expr:
     """The arithmetic with every number as it is shown."""
 
     class Rounding(ast.NodeTransformer):
+        def visit_Rest(self, node: Rest) -> Rest:
+            return node  # is not printed
+
         def visit_Constant(self, node: ast.Constant) -> ast.Constant:
             value: Any = node.value
             shown = short(value, digits, eps)
@@ -70,7 +73,7 @@ def rounded(tree: ast.expr, digits: int, eps: float) -> ast.expr:
             constant: Any = shown
             return ast.Constant(constant, kind=None if exact else ROUNDED)
 
-    copy: ast.expr = Rounding().visit(_copy(tree))
+    copy: ast.expr = Rounding().visit(replaced(tree, {}))
     return copy
 
 
@@ -113,6 +116,8 @@ def agrees(tree: ast.expr, value: float, result: Decimal | float, eps: float) ->
 def fraction(node: ast.AST) -> Fraction | None:
     """The exact value of arithmetic over decimals; None where it is not rational."""
     match node:
+        case Rest():
+            return None
         case ast.Constant(value=Decimal() as value):
             return Fraction(value)
         case ast.UnaryOp(operand=operand):
@@ -122,6 +127,8 @@ def fraction(node: ast.AST) -> Fraction | None:
             a, b = fraction(left), fraction(right)
             return None if a is None or b is None else _exactly(a, op, b)
         case ast.Call(func=ast.Name(id=function), args=args):
+            if function in ("max", "min"):  # the best is among those that are written
+                args = [arg for arg in args if not isinstance(arg, Rest)]
             parts = [fraction(arg) for arg in args]
             known = [part for part in parts if part is not None]
             if len(known) < len(parts):
@@ -214,10 +221,3 @@ def _sizes(tree: ast.AST) -> list[float]:
     """The sizes of the finite numbers in arithmetic."""
     values: list[Any] = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
     return [abs(float(value)) for value in values if math.isfinite(value)]
-
-
-def _copy(node: Any) -> Any:
-    """A deep copy of a tree; `ast` nodes are shared between formulas and arithmetic."""
-    if isinstance(node, ast.AST):
-        return type(node)(**{name: _copy(value) for name, value in ast.iter_fields(node)})
-    return [_copy(item) for item in node] if isinstance(node, list) else node

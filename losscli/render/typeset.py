@@ -6,11 +6,10 @@ import ast
 import textwrap
 from typing import Any
 
-from losscli.formula import Formula, Writer, evaluate
+from losscli.formula import Formula, Rest, Writer
 from losscli.render.numbers import text_of
 
 NO_BREAK = "\N{NO-BREAK SPACE}"  # where a line had better not end; gone when lines are made
-MANY = 8  # a written-out sum of more terms than this shows its first and its last
 _NAMES = {"logp": "ln p", "alpha": "α", "beta": "β"}
 _SUPERSCRIPTS = {"2": "²", "3": "³"}
 
@@ -75,6 +74,11 @@ def name(text: str) -> str:
 
 
 class _Readable(Writer):
+    def node(self, node: ast.AST) -> tuple[str, int]:
+        if isinstance(node, Rest):
+            return "⋯", self.ATOM
+        return super().node(node)
+
     def call(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
         inside = ", ".join(self.part(arg, 0) for arg in args)
         match function, args:
@@ -108,27 +112,9 @@ class _Readable(Writer):
                 return f"Σ {self.part(x, self.POWER)}", binding
             case "sum", [x, ast.Name(id=axis)]:
                 return f"Σ_{axis.lower()} {self.part(x, self.POWER)}", self.PRODUCT
-            case (("sum" | "max" | "min"), _) if len(args) > MANY:
-                return self.shortened(function, args)
             case "sum", _:
                 return self.terms(args), self.SUM
         return f"{function}({inside})", self.ATOM
-
-    def shortened(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
-        """The first terms, ⋯, the last; of a maximum also the largest."""
-        last = len(args) - 1
-        shown = {0, 1, 2, last}
-        if function != "sum":
-            values = [float(evaluate(arg)) for arg in args]
-            shown = {0, 1, values.index({"max": max, "min": min}[function](values)), last}
-        texts: list[str] = []
-        for i in sorted(shown):
-            if texts and i - 1 not in shown:
-                texts.append("⋯")
-            texts.append(self.part(args[i], self.SUM if function == "sum" else 0))
-        if function == "sum":
-            return " + ".join(texts), self.SUM
-        return f"{function}({', '.join(texts)})", self.ATOM
 
     def binary(self, left: ast.expr, op: ast.operator, right: ast.expr) -> str:
         match op, right:

@@ -3,7 +3,15 @@
     python tests/golden/make.py [LOSS ...]
 
 The inputs are drawn with a fixed seed, rounded to two decimals and written out, so that the files say
-everything and the tests need no PyTorch. Another loss is one more function in CASES.
+everything and the tests need no PyTorch. Another loss is one more function here, `@golden` and named
+after it. A loss that torch.nn has not says what its terms are, and PyTorch differentiates those:
+
+    def its_terms(input, target):
+        return (input - target) ** 4
+
+    @golden(terms=its_terms)
+    def quartic(n: Numbers) -> Iterator[Case]:
+        yield from reductions("plain", input=n(2, 3), target=n(2, 3))
 """
 
 from __future__ import annotations
@@ -24,6 +32,8 @@ import torch.nn.functional as F
 HERE = Path(__file__).parent
 INF, NAN = math.inf, math.nan
 Case = dict[str, Any]
+CASES: dict[str, Callable[[Numbers], Iterator[Case]]] = {}
+TERMS: dict[str, Callable[..., torch.Tensor]] = {}  # of the losses that torch.nn has not
 
 # The functions of torch.nn.functional whose name does not follow from the loss's.
 FUNCTIONS = {
@@ -56,8 +66,8 @@ def answer(
     grad_output: Any = None,
 ) -> tuple[Any, dict[str, Any]]:
     """PyTorch's value, and its gradient by every tensor that it gives one for."""
-    function = getattr(F, FUNCTIONS.get(loss, f"{loss.replace('-', '_')}_loss"))
-    run = functools.partial(function, **_of_pytorch(options), reduction=reduction)
+    function = of_formula(TERMS[loss]) if loss in TERMS else of_pytorch(loss)
+    run = functools.partial(function, **_pytorch_options(options), reduction=reduction)
     given = {name: torch.tensor(np.ascontiguousarray(array)) for name, array in tensors.items()}
     given = {name: tensor.reshape(np.shape(tensors[name])) for name, tensor in given.items()}
     key = (loss, *((n, t.dtype) for n, t in given.items()), *sorted(options.items()))
@@ -78,7 +88,41 @@ def answer(
     }
 
 
-def _of_pytorch(options: dict[str, Any]) -> dict[str, Any]:
+def of_pytorch(loss: str) -> Callable[..., torch.Tensor]:
+    """The function of torch.nn.functional that is this loss."""
+    found: Callable[..., torch.Tensor] = getattr(
+        F, FUNCTIONS.get(loss, f"{loss.replace('-', '_')}_loss")
+    )
+    return found
+
+
+def of_formula(terms: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """A loss like those of torch.nn.functional, from its terms."""
+
+    def reduced(reduction: str, **arguments: Any) -> torch.Tensor:
+        found = terms(**arguments)
+        return found if reduction == "none" else getattr(found, reduction)()
+
+    return reduced
+
+
+def golden(
+    cases: Callable[[Numbers], Iterator[Case]] | None = None,
+    *,
+    terms: Callable[..., torch.Tensor] | None = None,
+) -> Any:
+    """Take a function's cases for those of the loss it is named after; see above."""
+    if cases is None:
+        return functools.partial(golden, terms=terms)
+    name = cases.__name__.replace("_", "-")
+    CASES[name] = cases
+    if terms is not None:
+        assert FUNCTIONS.get(name, f"{cases.__name__}_loss") not in vars(F), f"PyTorch has {name}"
+        TERMS[name] = terms
+    return cases
+
+
+def _pytorch_options(options: dict[str, Any]) -> dict[str, Any]:
     """The options as PyTorch takes them: a distance is a function there."""
     if "distance" not in options:
         return options
@@ -159,6 +203,7 @@ def scalar(value: float) -> Any:
     return np.array(value, dtype=float)
 
 
+@golden
 def l1(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3), n(2, 3)
     yield from reductions("plain", input=x, target=y)
@@ -186,6 +231,7 @@ def l1(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def mse(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3), n(2, 3)
     yield from reductions("plain", input=x, target=y)
@@ -204,6 +250,7 @@ def mse(n: Numbers) -> Iterator[Case]:
     yield case("the slope does not overflow", "mean", input=[1e308, 1e308], target=[0.0, 0.0])
 
 
+@golden
 def huber(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3), n(2, 3)
     yield from reductions("plain", input=x, target=y)
@@ -225,6 +272,7 @@ def huber(n: Numbers) -> Iterator[Case]:
     yield case("far away", "none", input=[1e200, -1e308, 1e-200], target=[0.0, 0.0, 0.0])
 
 
+@golden
 def smooth_l1(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3), n(2, 3)
     yield from reductions("plain", input=x, target=y)
@@ -253,6 +301,7 @@ def smooth_l1(n: Numbers) -> Iterator[Case]:
     yield case("far away", "none", input=[1e200, -1e308, 1e-200], target=[0.0, 0.0, 0.0])
 
 
+@golden
 def poisson_nll(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3), n.indices(2, 3, below=6).astype(float)
     rates = n.above_zero(2, 3)
@@ -304,6 +353,7 @@ def poisson_nll(n: Numbers) -> Iterator[Case]:
     yield case("far away", "none", input=[800.0, -800.0, 700.0], target=[1.0, 1.0, 1e300])
 
 
+@golden
 def gaussian_nll(n: Numbers) -> Iterator[Case]:
     x, y, v = n(2, 3), n(2, 3), n.above_zero(2, 3)
     yield from reductions("plain", input=x, target=y, var=v)
@@ -340,6 +390,7 @@ def gaussian_nll(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def nll(n: Numbers) -> Iterator[Case]:
     x, y, w = -abs(n(3, 4)), n.indices(3, below=4), [0.5, 2.0, 1.0, 0.3]
     yield from reductions("plain", input=x, target=y)
@@ -375,6 +426,7 @@ def nll(n: Numbers) -> Iterator[Case]:
     yield case("far away", "none", input=[[-1e308, 1e300], [1e-300, 0.0]], target=[0, 0])
 
 
+@golden
 def cross_entropy(n: Numbers) -> Iterator[Case]:
     x, y, w = n(3, 4), n.indices(3, below=4), [0.5, 2.0, 1.0, 0.3]
     q = n.distributions(3, 4)
@@ -450,6 +502,7 @@ def cross_entropy(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def bce(n: Numbers) -> Iterator[Case]:
     x, y = n.fractions(2, 3), n.fractions(2, 3)
     yield from reductions("plain", input=x, target=y)
@@ -473,6 +526,7 @@ def bce(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def bce_with_logits(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3, scale=3), n.fractions(2, 3)
     yield from reductions("plain", input=x, target=y)
@@ -509,6 +563,7 @@ def bce_with_logits(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def soft_margin(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3, scale=3), [[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
     yield from reductions("plain", input=x, target=y)
@@ -530,6 +585,7 @@ def soft_margin(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def multi_margin(n: Numbers) -> Iterator[Case]:
     x, y, w = n(3, 4), n.indices(3, below=4), [0.5, 2.0, 0.0, 0.3]
     for p in (1, 2):
@@ -566,6 +622,7 @@ def multi_margin(n: Numbers) -> Iterator[Case]:
     yield case("empty", "none", input=np.zeros((0, 3)), target=np.zeros(0, int))
 
 
+@golden
 def multi_label_margin(n: Numbers) -> Iterator[Case]:
     x = n(3, 4)
     yield from reductions("plain", input=x, target=[[3, 0, -1, 1], [2, -1, -1, -1], [0, 1, 3, -1]])
@@ -598,6 +655,7 @@ def multi_label_margin(n: Numbers) -> Iterator[Case]:
     yield case("empty", "none", input=np.zeros((0, 3)), target=np.zeros((0, 3), int))
 
 
+@golden
 def multi_label_soft_margin(n: Numbers) -> Iterator[Case]:
     x, y = n(2, 3), [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
     yield from reductions("plain", input=x, target=y)
@@ -629,6 +687,7 @@ def multi_label_soft_margin(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def margin_ranking(n: Numbers) -> Iterator[Case]:
     one, two, y = n(2, 3), n(2, 3), [[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
     yield from reductions("plain", input1=one, input2=two, target=y, margin=0.5)
@@ -673,6 +732,7 @@ def margin_ranking(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def hinge_embedding(n: Numbers) -> Iterator[Case]:
     x, y = n.above_zero(2, 3), [[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]
     yield from reductions("plain", input=x, target=y)
@@ -698,6 +758,7 @@ def hinge_embedding(n: Numbers) -> Iterator[Case]:
     yield case("far away", "none", input=[1e300, 1e300, -1e300], target=[1.0, -1.0, -1.0])
 
 
+@golden
 def cosine_embedding(n: Numbers) -> Iterator[Case]:
     one, two, y = n(4, 3), n(4, 3), [1.0, -1.0, 1.0, -1.0]
     yield from reductions("plain", input1=one, input2=two, target=y, margin=-0.5)
@@ -766,6 +827,7 @@ def cosine_embedding(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def triplet_margin(n: Numbers) -> Iterator[Case]:
     three = {"anchor": n(2, 3), "positive": n(2, 3), "negative": n(2, 3)}
     yield from reductions("plain", **three, margin=2.5)
@@ -838,6 +900,7 @@ def triplet_margin(n: Numbers) -> Iterator[Case]:
     )
 
 
+@golden
 def kl_div(n: Numbers) -> Iterator[Case]:
     kinds = ("none", "mean", "batchmean", "sum")
 
@@ -884,6 +947,7 @@ def kl_div(n: Numbers) -> Iterator[Case]:
     yield case("tiny probabilities", "none", input=[-700.0, -1.0], target=[1e-300, 1e-310])
 
 
+@golden
 def triplet_margin_with_distance(n: Numbers) -> Iterator[Case]:
     three = {"anchor": n(3, 3), "positive": n(3, 3), "negative": n(3, 3)}
     yield from reductions("plain", **three, margin=2.5)
@@ -941,6 +1005,7 @@ def triplet_margin_with_distance(n: Numbers) -> Iterator[Case]:
         )
 
 
+@golden
 def ctc(n: Numbers) -> Iterator[Case]:
     def scores(*shape: int) -> Any:
         x = n(*shape)
@@ -1019,32 +1084,7 @@ def ctc(n: Numbers) -> Iterator[Case]:
     yield from reductions("NaN", **{**padded, "log_probs": off})
 
 
-CASES: dict[str, Callable[[Numbers], Iterator[Case]]] = {
-    "l1": l1,
-    "mse": mse,
-    "huber": huber,
-    "smooth-l1": smooth_l1,
-    "poisson-nll": poisson_nll,
-    "gaussian-nll": gaussian_nll,
-    "nll": nll,
-    "cross-entropy": cross_entropy,
-    "bce": bce,
-    "bce-with-logits": bce_with_logits,
-    "soft-margin": soft_margin,
-    "multi-margin": multi_margin,
-    "multi-label-margin": multi_label_margin,
-    "multi-label-soft-margin": multi_label_soft_margin,
-    "margin-ranking": margin_ranking,
-    "hinge-embedding": hinge_embedding,
-    "cosine-embedding": cosine_embedding,
-    "triplet-margin": triplet_margin,
-    "triplet-margin-with-distance": triplet_margin_with_distance,
-    "kl-div": kl_div,
-    "ctc": ctc,
-}
-
-
-def golden(loss: str) -> str:
+def written(loss: str) -> str:
     """The text of a loss's file."""
     header = {
         "loss": loss,
@@ -1107,6 +1147,6 @@ def _plain(value: Any) -> Any:
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or CASES:
-        text = golden(name)
+        text = written(name)
         (HERE / f"{name}.json").write_text(text, "utf-8")
         print(f"{name}: {len(text):,} bytes")

@@ -1,0 +1,73 @@
+"""What is said of a result that is not finite: where it arose, by which rule, what would avoid it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from strategies import Case
+
+INF, NAN = np.inf, np.nan
+WHAT = [
+    (
+        "gaussian-nll",
+        {"input": [1.0, 1e200], "target": [0.0, 1.0], "var": [1.0, 1.0]},
+        {},
+        "the first is inf in element 1, at the step z = r**2 / v: 1e+200 ** 2 overflows, as float64 ends "
+        "at 1.8e+308. Scale the numbers down.",
+    ),
+    (
+        "poisson-nll",
+        {"input": np.float32([1, 100]), "target": np.float32([1, 1])},
+        {},
+        "exp(100) overflows, as float32 holds no exponential of more than 88.72. Compute in float64, or "
+        "scale the numbers down.",
+    ),
+    (
+        "poisson-nll",
+        {"input": [[2.0, -1.0]], "target": [[1.0, 1.0]]},
+        {"log_input": False},
+        "the first is nan in element 0, 1, at the step g = log(input + eps): log(-1) does not exist. Keep "
+        "what the logarithm is taken of above 0.",
+    ),
+    (
+        "cross-entropy",
+        {"input": [[1.0, 2.0], [INF, 3.0]], "target": [1, 1]},
+        {},
+        "cross-entropy: the result is nan: input[1, 0] is inf. Repair that number, or leave its row out.",
+    ),
+    (
+        "cross-entropy",
+        {"input": [[1.0, 2.0]], "target": [-100]},
+        {},
+        "every row is left out, and a mean divides 0 by 0. Keep at least one, or use the reduction sum",
+    ),
+    ("huber", {"input": [], "target": []}, {}, "there are no elements, and a mean divides 0 by 0."),
+    (
+        "ctc",
+        {
+            "log_probs": np.log(np.full((2, 1, 3), 1 / 3)),
+            "targets": [[1, 1]],
+            "input_lengths": [2],
+            "target_lengths": [2],
+        },
+        {},
+        "log(0) is -inf. No alignment fits into the frames: give more of them, or ask for zero_infinity.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("loss", "tensors", "options", "said"), WHAT)
+def test_the_warning_names_place_rule_and_remedy(
+    loss: str, tensors: dict[str, Any], options: dict[str, Any], said: str
+) -> None:
+    tensors = {name: np.asarray(value) for name, value in tensors.items()}
+    case = Case(loss, tensors, options)
+    problem = case.problem()
+    assert not np.isfinite(problem.value())
+    (warning,) = problem.warnings
+    assert said in warning
+    assert warning.endswith(".")
+    page = " ".join(case.explain().to_text().split())
+    assert " ".join(warning.split()) in page

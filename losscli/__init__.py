@@ -71,6 +71,7 @@ def explain(
     rows: Sequence[int | tuple[int, ...]] | None = None,
     top: int | None = None,
     gradient: bool = True,
+    pictures: bool = True,
     wrt: str | Sequence[str] | None = None,
     reduction: str = "mean",
     dtype: str = "auto",
@@ -80,13 +81,15 @@ def explain(
     """The worked calculation of a loss: every step with its formula and the numbers put in.
 
     `rows` chooses the rows that are shown, `top` those with the largest loss; totals are always over
-    everything. The rest is as for `compute`.
+    everything. Without `pictures` there are only numbers. The rest is as for `compute`.
     """
     from losscli.explanation import explain as explain_problem
 
     names = [wrt] if isinstance(wrt, str) else wrt
     problem = _problem(loss, reduction, dtype, threads, arguments)
-    return explain_problem(problem, rows=rows, top=top, gradient=gradient, wrt=names)
+    return explain_problem(
+        problem, rows=rows, top=top, gradient=gradient, wrt=names, pictures=pictures
+    )
 
 
 def _problem(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -23,12 +23,14 @@ from losscli.formula import (
     ROW,
     Arithmetic,
     Formula,
+    Names,
     Quantity,
     evaluate,
     number,
     parse,
     written_out,
 )
+from losscli.illustration import illustrate
 from losscli.parameters import plain
 from losscli.pictures import Picture
 from losscli.work import Recorder, Step, Terms, names_of
@@ -80,6 +82,7 @@ class Worked:
     axes: tuple[str, ...] = ()
     quantity: Quantity | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    names: Names = field(default_factory=dict, repr=False)  # what the formula may refer to
 
     @property
     def name(self) -> str:
@@ -130,8 +133,8 @@ class Reference:
 class Explanation:
     """A worked calculation: `value`, `gradients`, `steps`, and what they were computed from.
 
-    It prints itself as text, and with Rich as the terminal shows it; `to_dict` and `to_json` give the
-    data. `rows` are the indices of the rows that are shown.
+    It prints itself as text, with Rich as the terminal shows it, and in a notebook as HTML; `to_dict`
+    and `to_json` give the data. `rows` are the indices of the rows that are shown.
     """
 
     problem: Problem = field(repr=False)
@@ -230,6 +233,18 @@ class Explanation:
 
         return text.render(self, digits=digits, width=width)
 
+    def to_svg(self, digits: int = 4, width: int = 100) -> str:
+        """The page as a picture, in one file that needs nothing else."""
+        from losscli.render import svg
+
+        return svg.render(self, digits=digits, width=width)
+
+    def to_html(self, digits: int = 4) -> str:
+        """The worked calculation as one HTML page that needs nothing else."""
+        from losscli.render import html
+
+        return html.render(self, digits=digits)
+
     __str__ = to_text
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
@@ -239,6 +254,11 @@ class Explanation:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(self.to_text())
+
+    def _repr_html_(self) -> str:
+        from losscli.render import html
+
+        return html.fragment(self)
 
 
 def explain(
@@ -250,8 +270,9 @@ def explain(
     wrt: Sequence[str] | None = None,
     grad_output: Any = None,
     names: Mapping[str, Any] | None = None,
+    pictures: bool = True,
 ) -> Explanation:
-    """The worked calculation of a problem.
+    """The worked calculation of a problem, with or without pictures.
 
     `rows` are the rows to show (an index, or a tuple of them where rows have several axes), `top` shows
     those with the largest loss instead; by default the first three. `names` may hold "origins" and
@@ -278,7 +299,7 @@ def explain(
                 found[name]()
             steps += [_worked(step, shown) for step in recorder.steps[done:]]
     given = names or {}
-    return Explanation(
+    explanation = Explanation(
         problem,
         value,
         ledger,
@@ -292,6 +313,7 @@ def explain(
         wrt=wanted,
         grad_output=grad_output,
     )
+    return replace(explanation, pictures=illustrate(explanation)) if pictures else explanation
 
 
 def choose_rows(
@@ -380,6 +402,7 @@ def _worked(step: Step, shown: Sequence[tuple[int, ...]]) -> Worked:
         step.quantity.axes,
         step.quantity,
         step.more,
+        step.names,
     )
 
 
@@ -526,7 +549,9 @@ def _reduction_step(
         return Arithmetic(number(float(value)) if overflows else tree)
 
     line = Line((), None, float(value), put)
-    return Worked(parse(equation), problem.reduction, "value", (line,), more={"ledger": ledger})
+    names = {name: Quantity(None, (ROW,)) for name in ("l", "w", "target_lengths")}
+    more = {"ledger": ledger}
+    return Worked(parse(equation), problem.reduction, "value", (line,), more=more, names=names)
 
 
 def _plain(value: float, most: int | None) -> Arithmetic:

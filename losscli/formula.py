@@ -149,7 +149,7 @@ class Formula:
 
     def axes(self, names: Names) -> tuple[str, ...]:
         """The axes of the result: of all that is combined, less those that are summed over."""
-        return _axes(self.tree, names)
+        return axes_of(self.tree, names)
 
     def at(self, point: Point, names: Names, most: int | None = None) -> Arithmetic:
         """The numbers put in at one point; of sums of more than `most` terms the first and the last."""
@@ -285,9 +285,11 @@ class Writer:
 
     def terms(self, args: list[ast.expr]) -> str:
         """The terms of a sum that is written out."""
-        return self.operator(ast.Add()).join(
-            self.part(arg, self.POWER if _negative(arg) else self.SUM) for arg in args
-        )
+        return self.operator(ast.Add()).join(map(self.term, args))
+
+    def term(self, arg: ast.expr) -> str:
+        """One term of a sum."""
+        return self.part(arg, self.POWER if _negative(arg) else self.SUM)
 
     def call(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
         """A function of its arguments."""
@@ -376,23 +378,24 @@ def _negative(node: ast.AST) -> bool:
     return False
 
 
-def _axes(node: ast.AST, names: Names) -> tuple[str, ...]:
+def axes_of(node: ast.AST, names: Names) -> tuple[str, ...]:
+    """The axes of an expression: of all that is combined, less those that are summed over."""
     match node:
         case ast.Name(id=name):
             return names[name].axes if name in names else (name.upper(),)
         case ast.Call(func=ast.Name(id=function), args=[x]) if function in REDUCTIONS:
-            return _axes(x, names)[:-1]
+            return axes_of(x, names)[:-1]
         case ast.Call(func=ast.Name(id="sum"), args=[x, ast.Name(id=axis)]):
-            return tuple(a for a in _axes(x, names) if a != axis)
+            return tuple(a for a in axes_of(x, names) if a != axis)
         case ast.Call(func=ast.Name(id="pick"), args=[x, k]):
-            return _union(_axes(x, names)[:-1], _axes(k, names))
+            return _union(axes_of(x, names)[:-1], axes_of(k, names))
         case ast.Subscript(value=ast.Name(id=name), slice=index):
             parts = index.elts if isinstance(index, ast.Tuple) else [index]
             return names[name].axes[: -len(parts)]
         case ast.Call(args=args):
-            return _union(*(_axes(arg, names) for arg in args))
+            return _union(*(axes_of(arg, names) for arg in args))
     children = [c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr)]
-    return _union(*(_axes(child, names) for child in children))
+    return _union(*(axes_of(child, names) for child in children))
 
 
 def _union(*axes: tuple[str, ...]) -> tuple[str, ...]:
@@ -453,7 +456,7 @@ def _put(
         case ast.Call(func=ast.Name(id="sum"), args=[x, ast.Name(id=axis)]):
             return each("sum", x, axis)
         case ast.Call(func=ast.Name(id=function), args=[x]) if function in REDUCTIONS:
-            return each(function, x, _axes(x, names)[-1])
+            return each(function, x, axes_of(x, names)[-1])
         case ast.Call(func=func, args=args):
             return ast.Call(func, [put(arg) for arg in args], [])
         case ast.Subscript(value=ast.Name(id=name), slice=index):

@@ -196,16 +196,16 @@ def norm_text(p: float, x: str, value: Array) -> str:
     if p == 1:
         return f"sum(abs({x}))"
 
-    def powers(of: str) -> str:
-        return f"sqrt(sum(({of})**2))" if p == 2 else f"sum(abs({of})**p)**(1 / p)"
+    def powers(of: str, absolute: str) -> str:
+        return f"sqrt(sum({of}**2))" if p == 2 else f"sum({absolute}**p)**(1 / p)"
 
-    plain = powers(x).replace(f"({x})**2", f"{x}**2")
+    plain = powers(x, f"abs({x})")
     # Powers that overflow or underflow; and 1 / p is rounded, which a sum far from 1 magnifies.
     far = 1e150 if p == 2 else 1e3
     if ((value == 0) | ((1 / far < value) & (value < far)) | ~np.isfinite(value)).all():
         return plain
     scale = f"{'max' if p > 0 else 'min'}(abs({x}))"
-    scaled = f"{scale} * {powers(f'{x} / {scale}')}"
+    scaled = f"{scale} * {powers(f'({x} / {scale})', f'(abs({x}) / {scale})')}"
     return f"where({scale} > 0 and {scale} < inf, {scaled}, {plain})"
 
 

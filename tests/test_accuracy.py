@@ -639,7 +639,9 @@ def test_a_mean_whose_sum_overflows(
     given: dict[str, Any] = {"input": np.full(5, large, dtype), "target": np.zeros(5, dtype)}
     given["input"][3] = 1
     truth = dtype(sum(float(x) / 5 for x in given["input"]))
-    assert losscli.compute("l1", **given) == pytest.approx(truth, rel=2 * np.finfo(dtype).eps)
+    assert losscli.compute("l1", **given) == pytest.approx(
+        truth, rel=2 * float(np.finfo(dtype).eps)
+    )
     assert losscli.compute("l1", **given, reduction="sum") == np.inf
     (line,) = next(s for s in losscli.explain("l1", **given).steps if s.name == "L").lines
-    assert evaluate(line.arithmetic.tree) == line.value
+    assert evaluate(line.arithmetic.tree) == pytest.approx(line.value, rel=1e-7)

@@ -407,9 +407,9 @@ def test_explain_without_gradient(losscli: Losscli) -> None:
         (("--top", "0"), "--top is '0'"),
         (("--digits", "1"), "at least 2 and at most 17"),
         (("--digits", "18"), "at least 2 and at most 17"),
-        (("--format", "html"), "html yet"),
-        (("--format", "csv"), "terminal, text, json"),
-        (("--output", "page.svg"), "svg yet"),
+        (("--format", "latex"), "latex yet"),
+        (("--format", "csv"), "terminal, text, html, svg, json"),
+        (("--output", "page.md"), "markdown yet"),
     ],
 )
 def test_explain_refuses_in_one_sentence(

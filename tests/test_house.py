@@ -40,7 +40,9 @@ KNOWS = {
         "losses",
     },
     "files": {"errors", "files"},
-    "render": {"formula", "files", "render"},
+    "pictures": set(),
+    "illustration": {"engine", "numerics", "parameters", "pictures", "work"},
+    "render": {"formula", "files", "pictures", "render"},
 }
 HEADINGS = ["Formula", "Shapes", "Range", "Gradient", "Pitfalls", "Errors", "Source"]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")  # the last digit may hang on the processor
+PICTURE = ROOT / "samples" / "worked.svg"
 SESSION = re.compile(r"^```console\n(.*?)^```\n", re.S | re.M)
 
 
@@ -69,6 +70,22 @@ def test_the_sessions_print_what_the_readme_says() -> None:
         assert all(math.isclose(float(a), float(b), rel_tol=1e-12) for a, b in numbers), hint
 
 
+def picture() -> str:
+    """The picture that the README shows, made with the command that it names."""
+    (command,) = re.findall(
+        r"^`(losscli explain .*) --output worked.svg`$", README.read_text("utf-8"), re.M
+    )
+    return run(f"{command} --format svg")
+
+
+def test_the_picture_is_what_the_tool_draws() -> None:
+    now, then = picture(), PICTURE.read_text("utf-8")
+    assert NUMBER.sub("#", now) == NUMBER.sub("#", then), (
+        "python tests/test_readme.py draws it anew"
+    )
+    assert "](samples/worked.svg)" in README.read_text("utf-8")
+
+
 def test_the_quick_start_is_two_commands() -> None:
     section = README.read_text("utf-8").split("## Quick start")[1].split("\n## ")[0]
     blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.S | re.M)
@@ -84,3 +101,4 @@ def test_every_link_leads_somewhere() -> None:
 
 if __name__ == "__main__":
     README.write_text(told(README.read_text("utf-8")), "utf-8")
+    PICTURE.write_text(picture(), "utf-8")

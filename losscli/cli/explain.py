@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from losscli.explanation import Explanation
 
 EXPLANATION = "Explanation"
-FORMS = ("terminal", "text", "json")
-PLANNED = ("markdown", "latex", "html", "svg")
+FORMS = ("terminal", "text", "html", "svg", "json")
+PLANNED = ("markdown", "latex")
 DIGITS = 4
 
 
@@ -58,6 +58,14 @@ def explain(
             rich_help_panel=EXPLANATION,
         ),
     ] = None,
+    pictures: Annotated[
+        bool | None,
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="with pictures or with numbers only [default with]",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None,
     digits: Annotated[
         str | None,
         typer.Option(
@@ -71,7 +79,7 @@ def explain(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="terminal, text or json [default terminal on a terminal, else text]",
+            help="terminal, text, html, svg or json [default terminal on a terminal, else text]",
             autocompletion=lambda: list(FORMS),
         ),
     ] = None,
@@ -87,7 +95,12 @@ def explain(
 
     inputs = gather(request)
     explanation = explain_problem(
-        inputs.problem, rows=which, top=best, gradient=gradient is not False, names=inputs.names
+        inputs.problem,
+        rows=which,
+        top=best,
+        gradient=gradient is not False,
+        names=inputs.names,
+        pictures=pictures is not False and chosen != "json",
     )
     if chosen == "json":  # a page says it itself
         for warning in inputs.problem.warnings:
@@ -140,7 +153,7 @@ def _render(explanation: Explanation, form: str, digits: int, common: Common) ->
     page: str
     if form == "json":
         page = renderer.render(explanation)
-    elif form == "text":
+    elif form in ("text", "html", "svg"):
         page = renderer.render(explanation, digits=digits)
     else:
         page = renderer.render(

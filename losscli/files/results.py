@@ -29,6 +29,7 @@ _ENDINGS = {
     ".md": "markdown",
     ".tex": "latex",
     ".html": "html",
+    ".htm": "html",
     ".svg": "svg",
 }
 

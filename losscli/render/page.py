@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from losscli.render.numbers import text_of
 from losscli.render.sheet import Entry, Part, Sheet, Table, percent, sheet
+from losscli.render.sketch import gallery
 from losscli.render.typeset import equation, readable, wrapped
 
 if TYPE_CHECKING:
     from losscli.explanation import Explanation
 
 # A piece of text and what it is: title, number, heading, formula, label, arithmetic, relation, result,
-# note, mark. What that looks like is the renderer's affair.
+# note, mark; in pictures bar, curve, slope. What that looks like is the renderer's affair.
 Piece = tuple[str, str]
 PageLine = list[Piece]
 
@@ -76,6 +77,7 @@ class _Page:
                 yield from self._set(row)
             for table in part.tables:
                 yield from self._table(table)
+            yield from self._pictures(part)
             for remark in part.remarks:
                 yield from self._note(remark, MARGIN + 2)
         yield []
@@ -110,6 +112,12 @@ class _Page:
                 if row.extra:
                     line.append((row.extra, "note"))
             yield line
+
+    def _pictures(self, part: Part) -> Iterator[PageLine]:
+        if part.pictures:
+            yield []
+        for drawn in gallery(part.pictures, self.width - MARGIN - 2):
+            yield [(" " * (MARGIN + 2), ""), *drawn]
 
     def _note(self, text: str, indent: int = MARGIN) -> Iterator[PageLine]:
         for piece in wrapped(text, self.width - indent):

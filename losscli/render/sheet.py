@@ -8,7 +8,7 @@ Formulas and arithmetic stay trees; each medium writes them in its own way.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from losscli.formula import PART, ROW, Arithmetic, Formula, Rest, evaluate, number, replaced
+from losscli.render.indices import Equation, indexed
 from losscli.render.numbers import digits_for, holds, relation, rounded, short, text_of
 from losscli.render.typeset import readable
 
@@ -53,6 +54,7 @@ class Table:
     columns: tuple[int, ...]  # their indices, from which some may be missing
     wanted: frozenset[int]  # those columns, counted from 0, that are left out last
     body: tuple[tuple[Number | None, ...], ...]
+    marked: frozenset[tuple[int, int]] = frozenset()  # the cells, by line and column, to look at
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Part:
     tables: tuple[Table, ...]
     pictures: tuple[Picture, ...]
     remarks: tuple[str, ...]
+    indexed: Equation  # the formula with its indices
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ class _Sheet:
             tuple(self._tables(step)),
             tuple(picture for name, picture in self.explanation.pictures if name == step.name),
             tuple(self._ledger(step)),
+            indexed(step.formula, step.names, step.axes),
         )
 
     def _entries(self, step: Worked) -> list[Entry]:
@@ -278,6 +282,11 @@ class _Sheet:
             [self._column(axis, i) for i in columns],
             columns,
             [[cells.get((row, column)) for column in columns] for row in order],
+            {
+                (order.index(line.row), columns.index(line.at[-1]))
+                for line in step.lines
+                if _own(line)
+            },
         )
 
     def _table(self, step: Worked, k: int, inner: Sequence[str]) -> Table:
@@ -308,6 +317,7 @@ class _Sheet:
         names: Sequence[str],
         columns: Sequence[int],
         body: Sequence[Sequence[float | None]],
+        marked: Set[tuple[int, int]] = frozenset(),
     ) -> Table:
         picks = {line.pick for line in step.lines}
         return Table(
@@ -317,6 +327,7 @@ class _Sheet:
             tuple(columns),
             frozenset(j for j, column in enumerate(columns) if column in picks),
             tuple(tuple(None if v is None else self._short(v) for v in row) for row in body),
+            frozenset(marked),
         )
 
 
@@ -348,6 +359,11 @@ def percent(share: float) -> str:
     return f"{share:.{digits}%}".replace("%", " %")
 
 
+def _own(line: Line) -> bool:
+    """Whether a cell is that of the class which its row picks."""
+    return line.pick is not None and line.at[-1] == line.pick
+
+
 def _inner(step: Worked) -> list[str]:
     """A step's axes besides that of the rows."""
     return [axis for axis in step.axes if axis != ROW]
@@ -371,7 +387,7 @@ def _each_pair(step: Worked) -> bool:
 def _telling(step: Worked, lines: Sequence[Line]) -> Line:
     """The cell of a table that is worked out: the target's, or the one with most to see."""
     for line in lines:
-        if line.pick is not None and line.at[-1] == line.pick:
+        if _own(line):
             return line
 
     def much(line: Line) -> tuple[int, float]:

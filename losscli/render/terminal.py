@@ -25,6 +25,9 @@ STYLES = {
     "result": "bold green",
     "note": "dim",
     "mark": "bold magenta",
+    "bar": "cyan",
+    "curve": "cyan",
+    "slope": "green",
 }
 
 

@@ -112,6 +112,8 @@ class _Readable(Writer):
                 return f"Σ {self.part(x, self.POWER)}", binding
             case "sum", [x, ast.Name(id=axis)]:
                 return f"Σ_{axis.lower()} {self.part(x, self.POWER)}", self.PRODUCT
+            case "sum", []:
+                return "0", self.ATOM
             case "sum", _:
                 return self.terms(args), self.SUM
         return f"{function}({inside})", self.ATOM

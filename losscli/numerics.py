@@ -42,7 +42,7 @@ def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
     if label is None:
         parts = _shifted(flat)
     else:
-        parts = _unshifted(flat, label.ravel())
+        parts = _unshifted(flat, label.ravel().astype(np.intp, copy=False))
         # within these the odds are finite, and classes that count keep all their digits
         exponent = np.finfo(flat.dtype).maxexp
         low, high = np.ldexp(1.0, 2 - exponent // 4), np.ldexp(1.0, 3 * exponent // 4 - 6)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from losscli.explanation import Explanation
 
 EXPLANATION = "Explanation"
-FORMS = ("terminal", "text", "json")
-PLANNED = ("markdown", "latex", "html", "svg")
+FORMS = ("terminal", "text", "markdown", "latex", "json")
+PLANNED = ("html", "svg")
 DIGITS = 4
 
 
@@ -139,6 +139,8 @@ def _render(explanation: Explanation, form: str, digits: int, common: Common) ->
     page: str
     if form == "json":
         page = renderer.render(explanation)
+    elif form in ("markdown", "latex"):
+        page = renderer.render(explanation, digits=digits)
     elif form == "text":
         page = renderer.render(explanation, digits=digits)
     else:

@@ -133,7 +133,7 @@ class _Page:
         texts = [["" if v is None else text_of(v) for v in row] for row in table.body]
         points = [_Column.of([row[j] for row in texts], name) for j, name in enumerate(table.names)]
         room = self.width - MARGIN - self.label - 2
-        keep = _fitting([point.width + 2 for point in points], room, table.wanted)
+        keep = fitting([point.width + 2 for point in points], room, table.wanted)
         head: PageLine = [(" " * (MARGIN + self.label), "")]
         for before, j in zip([-1, *keep], keep, strict=False):
             gap = before >= 0 and table.columns[j] != table.columns[before] + 1
@@ -178,7 +178,7 @@ class _Column:
         return f"{placed:<{self.head + self.tail}}".rjust(self.width)
 
 
-def _fitting(widths: list[int], room: int, wanted: frozenset[int]) -> list[int]:
+def fitting(widths: list[int], room: int, wanted: frozenset[int]) -> list[int]:
     """The columns that fit: those that are wanted and the last, then from the first on."""
     kept: set[int] = set()
     for j in [*sorted(wanted), len(widths) - 1, *range(len(widths))]:

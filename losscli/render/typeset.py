@@ -74,6 +74,15 @@ def name(text: str) -> str:
     return f"∂L/∂{text.removeprefix('d_')}" if text.startswith("d_") else _NAMES.get(text, text)
 
 
+def shown_of_many(function: str, args: list[ast.expr]) -> list[int]:
+    """Which of many terms are shown: the first and the last; of a maximum also the largest."""
+    last = len(args) - 1
+    if function == "sum":
+        return [0, 1, 2, last]
+    values = [float(evaluate(arg)) for arg in args]
+    return sorted({0, 1, values.index({"max": max, "min": min}[function](values)), last})
+
+
 class _Readable(Writer):
     def call(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
         inside = ", ".join(self.part(arg, 0) for arg in args)
@@ -116,13 +125,9 @@ class _Readable(Writer):
 
     def shortened(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
         """The first terms, ⋯, the last; of a maximum also the largest."""
-        last = len(args) - 1
-        shown = {0, 1, 2, last}
-        if function != "sum":
-            values = [float(evaluate(arg)) for arg in args]
-            shown = {0, 1, values.index({"max": max, "min": min}[function](values)), last}
+        shown = shown_of_many(function, args)
         texts: list[str] = []
-        for i in sorted(shown):
+        for i in shown:
             if texts and i - 1 not in shown:
                 texts.append("⋯")
             texts.append(self.part(args[i], self.SUM if function == "sum" else 0))

@@ -1,6 +1,6 @@
 r"""The explanation as a LaTeX document of its own, for pdflatex and lualatex, on A4.
 
-Nothing is needed that a small TeX has not: amsmath, geometry, color, dcolumn. The page is the one that
+Nothing is needed that a small TeX has not: amsmath, array, color, geometry. The page is the one that
 text has, name, formula, numbers and result each in its own column, and arithmetic that is too long for
 its column goes on below.
 """
@@ -27,9 +27,10 @@ SHARE = 34.0
 SIGN = 20.0  # for = or ≈
 ROWS = 32  # a table of more lines is cut into several
 
-PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
+PREAMBLE = (
+    r"""\documentclass[10pt,a4paper]{article}
 \usepackage[hmargin=20mm,vmargin=24mm]{geometry}
-\usepackage{amsmath,color,dcolumn}
+\usepackage{amsmath,array,color}
 \ifdefined\directlua\else % lualatex has such fonts by itself
   \usepackage[utf8]{inputenc}
   \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
@@ -51,11 +52,12 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \newcommand{\letter}[2]{\ifdefined\directlua
   \iffontchar\font"#2 #1\else{\small U+#2}\fi
   \else\ifcsname u8:\detokenize{#1}\endcsname #1\else{\small U+#2}\fi\fi}
-% \part{title}
-\newcommand{\chapterline}[1]{\par\addvspace{20pt}{\large\bfseries #1}\quad
+% \heading{title}
+\newif\ifheaded
+\newcommand{\heading}[1]{\filbreak\headedtrue\addvspace{20pt}{\large\bfseries #1}\quad
   {\color{quiet}\leaders\hrule height 3pt depth -2.6pt\hfill}\par\nopagebreak\vspace{2pt}}
 % \step{number}{what it is}{formula}
-\newcommand{\step}[3]{\filbreak\addvspace{14pt}%
+\newcommand{\step}[3]{\ifheaded\headedfalse\else\filbreak\fi\addvspace{14pt}%
   \makebox[INDENTpt][l]{\color{quiet}#1}%
   \parbox[t]{\names}{\raggedright\bfseries #2\strut}\hspace{GAPpt}%
   \setbox0\hbox{$\displaystyle #3$}%
@@ -71,8 +73,12 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \newcommand{\remark}[1]{\par\nopagebreak\hspace*{INDENTpt}\hspace*{\names}\hspace{GAPpt}%
   \parbox[t]{\numbers}{\raggedright\quiet{#1}\strut}\par}
 \newcommand{\numberstable}[1]{\par\vspace{3pt}\hspace*{INDENTpt}{\small #1}\par}
-\newcommand{\across}[1]{\multicolumn{1}{c}{\color{quiet}#1}}
-""".replace("INDENT", f"{INDENT:g}").replace("GAP", f"{GAP:g}").replace("SIGN", f"{SIGN:g}")
+\newcolumntype{N}{>{$}r<{$}@{}>{$}l<{$}} % numbers with their points below one another
+\newcommand{\across}[1]{\multicolumn{2}{c}{\color{quiet}#1}}
+""".replace("INDENT", f"{INDENT:g}")
+    .replace("GAP", f"{GAP:g}")
+    .replace("SIGN", f"{SIGN:g}")
+)
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -127,10 +133,10 @@ def _escaped(sign: str) -> str:
     if sign in _SPECIAL:
         return _SPECIAL[sign]
     if unicodedata.category(sign) in ("Cc", "Cs", "Cn", "Co"):
-        return r"{\small U+%04X}" % ord(sign) if sign != "\t" else " "
+        return rf"{{\small U+{ord(sign):04X}}}" if sign != "\t" else " "
     if ord(sign) < 0x7F or (0xC0 <= ord(sign) <= 0xFF and sign != "÷"):
         return sign
-    return r"\letter{%s}{%04X}" % (sign, ord(sign))
+    return rf"\letter{{{sign}}}{{{ord(sign):04X}}}"
 
 
 def prose(text: str) -> str:
@@ -163,7 +169,7 @@ class _Document:
         for part in self.sheet.parts:
             if part.part != section:
                 section = part.part
-                yield rf"\chapterline{{{escaped(section)}}}"
+                yield rf"\heading{{{escaped(section)}}}"
             yield from self._part(part)
         yield from self._result()
         yield r"\end{document}"
@@ -212,26 +218,25 @@ class _Document:
     def _table(self, table: Table, lines: range) -> Iterator[str]:
         """A table of numbers, in as many columns as fit, with dots where indices are left out."""
         body = [["" if v is None else number(v) for v in table.body[i]] for i in lines]
-        columns = [_Column([row[j] for row in body], name) for j, name in enumerate(table.names)]
+        widths = [_column([row[j] for row in body], name) for j, name in enumerate(table.names)]
         room = PAGE - INDENT - self.names - GAP
-        keep = fitting([column.width for column in columns], room, table.wanted)
+        keep = fitting(widths, room, table.wanted)
         form, head = "", escaped(table.caption)
         before = -1
         for j in keep:
-            if before >= 0 and table.columns[j] != table.columns[before] + 1:
-                form += "@{ }c@{ }"
-                head += r" & \across{$\cdots$}"
-            form += columns[j].form
-            head += rf" & \across{{{columns[j].name}}}"
+            gap = before >= 0 and table.columns[j] != table.columns[before] + 1
+            form += "@{ }c@{ }N" if gap else "N"
+            head += r" & $\cdots$" if gap else ""
+            head += rf" & \across{{{escaped(table.names[j])}}}"
             before = j
-        first = rf"p{{{self.names + GAP - 10:.0f}pt}}"
-        yield rf"\numberstable{{\begin{{tabular}}{{@{{}}>{{\raggedright\arraybackslash}}{first}{form}@{{}}}}"
+        first = rf"@{{}}>{{\raggedright\arraybackslash}}p{{{self.names + GAP - 10:.0f}pt}}"
+        yield rf"\numberstable{{\begin{{tabular}}{{{first}{form}@{{}}}}"
         yield rf"{head} \\"
         for i, row in zip(lines, body, strict=True):
             line, before = escaped(table.labels[i]), -1
             for j in keep:
                 gap = before >= 0 and table.columns[j] != table.columns[before] + 1
-                line += f"{' &' if gap else ''} & {row[j]}"
+                line += (" & & " if gap else " & ") + " & ".join(_split(row[j]))
                 before = j
             yield rf"{line} \\"
         yield r"\end{tabular}}"
@@ -252,17 +257,12 @@ class _Document:
             yield "\\quad\n".join(listed) + r"\par}"
 
 
-class _Column:
-    """A column of numbers with their points below one another."""
-
-    def __init__(self, texts: Sequence[str], name: str) -> None:
-        split = [_split(text) for text in texts]
-        heads = max((measure(head) for head, _ in split), default=0.0)
-        tails = max((measure(tail) for _, tail in split), default=0.0)
-        self.name = escaped(name)
-        self.width = max(0.9 * (heads + tails), _wide(name)) + 12
-        # dcolumn leaves room for digits, of which a sign or a power of ten takes several
-        self.form = f"D{{.}}{{.}}{{{max(1, round(heads / 5.2))}.{round(tails / 5.2)}}}"
+def _column(texts: Sequence[str], name: str) -> float:
+    """How wide a column of numbers is, with their points below one another."""
+    split = [_split(text) for text in texts]
+    heads = max((measure(head) for head, _ in split), default=0.0)
+    tails = max((measure(tail) for _, tail in split), default=0.0)
+    return max(heads + tails, _wide(name)) + 10
 
 
 def _split(text: str) -> tuple[str, str]:

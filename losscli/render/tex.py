@@ -23,7 +23,18 @@ _GREEK = {"alpha": r"\alpha", "beta": r"\beta", "delta": r"\delta", "eps": r"\va
 _NAMES = {**_GREEK, "pi": r"\pi", "logp": r"\ln p"}
 _OF_PAIRS = r"(\w+?)_(ap|an|pn|anchor|positive|negative|u_ap|u_an|u_pn|v_ap|v_an|v_pn)"
 _TALL = re.compile(r"\\(d?frac|sum|begin|sqrt)")
-_NOTHING = {"frac", "mathrm", "text", "left", "right", "begin", "end", "allowbreak", "sqrt"}
+_NOTHING = {
+    "frac",
+    "dfrac",
+    "mathrm",
+    "text",
+    "left",
+    "right",
+    "begin",
+    "end",
+    "allowbreak",
+    "sqrt",
+}
 
 
 class Tex(Writer):
@@ -38,6 +49,7 @@ class Tex(Writer):
     def __init__(self, wide: float = math.inf) -> None:
         self.wide = wide  # so many points wide may be what cannot be broken
         self.small = 0  # how deep in fractions, indices and exponents
+        self.fraction = r"\frac"
         self.tied = False  # whether brackets are to stay on one line
 
     def line(self, tree: ast.expr) -> str:
@@ -71,7 +83,8 @@ class Tex(Writer):
             case ast.UnaryOp(op=ast.USub(), operand=ast.Call() as x) if _is_sum(x):
                 return f"-{self.part(x, 0)}", self.SIGN
             case ast.BinOp(left=left, op=ast.Div(), right=right) if self.stacks(left, right):
-                return rf"\frac{{{self.tucked(left)}}}{{{self.tucked(right)}}}", self.POWER
+                stacked = f"{self.fraction}{{{self.tucked(left)}}}{{{self.tucked(right)}}}"
+                return stacked, self.POWER
             case ast.BoolOp(values=values):
                 return self.conditions(values), 0
         return super().node(node)
@@ -120,7 +133,7 @@ class Tex(Writer):
                 return rf"\sum{below} {self.summand(x)}", self.PRODUCT
             case "sum", _:
                 return self.terms(args), self.SUM
-            case ("max" | "min"), _:
+            case (("max" | "min"), _):
                 return self.applied(rf"\{function}", self.several(function, args)), self.ATOM
         inside = ", ".join(self.part(arg, 0) for arg in args)
         return self.applied(rf"\mathrm{{{function}}}", inside), self.ATOM
@@ -132,9 +145,9 @@ class Tex(Writer):
 
     def number(self, value: Any) -> tuple[str, int]:
         text = number(value)
-        if text.startswith("-"):
-            return text, self.SIGN
-        return text, self.PRODUCT if "^" in text else self.ATOM
+        binding = self.PRODUCT if "^" in text else self.ATOM
+        binding = self.SIGN if text.startswith("-") else binding
+        return f"{{{text}}}" if self.tied and "^" in text else text, binding
 
     def name(self, name: str) -> str:
         if name.startswith("d_"):
@@ -211,15 +224,15 @@ class Tex(Writer):
         texts = [comma.join(self.part(arg, 0) for arg in run) for run in runs]
         return rf"{comma}\cdots{comma}".join(texts)
 
-    def choice(
-        self, branches: list[tuple[ast.expr, list[ast.expr]]], width: float | None
-    ) -> str:
+    def choice(self, branches: list[tuple[ast.expr, list[ast.expr]]], width: float | None) -> str:
         """A brace with a line for each branch."""
         lines = []
+        usual, self.fraction = self.fraction, r"\dfrac"  # which a brace would make small
         for tree, conditions in branches:
             when = self.conditions(conditions)
             text = self.broken(tree, width) if width else self.part(tree, 0)
             lines.append(text + (rf" & \text{{if }} {when}" if when else r" & \text{otherwise}"))
+        self.fraction = usual
         return rf"\begin{{cases}} {self.NEW_LINE.join(lines)} \end{{cases}}"
 
     def broken(self, tree: ast.expr, width: float) -> str:
@@ -255,6 +268,13 @@ class MarkdownTex(Tex):
     LESS, MORE = r"\lt", r"\gt"
     NEW_LINE = r" \cr "
     COMMA = ", "
+
+    def line(self, tree: ast.expr) -> str:
+        """Arithmetic amid words, where fractions had better keep their size."""
+        self.fraction = r"\dfrac"
+        text = super().line(tree)
+        self.fraction = r"\frac"
+        return text
 
 
 def number(value: Any) -> str:

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from losscli.render.page import fitting
+from losscli.render.page import fitting, left_out
 from losscli.render.sheet import Entry, Part, Sheet, Table, percent, sheet
 from losscli.render.tex import Tex, measure, number
 
@@ -25,6 +25,8 @@ NAMES = (84.0, 132.0)  # the width of the column of names, at least and at most
 GAP = 12.0
 SHARE = 34.0
 SIGN = 20.0  # for = or ≈
+TITLE = 76.0  # the width of the name of a column, at most
+DOTS = 16.0  # for dots between columns
 ROWS = 32  # a table of more lines is cut into several
 
 PREAMBLE = (
@@ -48,10 +50,12 @@ PREAMBLE = (
 \newlength{\results} % of the results in it
 \newlength{\heads}   % of what stands before the point in the results of a step
 \newcommand{\quiet}[1]{{\small\color{quiet}#1}}
+\newcommand{\titled}[1]{\parbox[b]{76pt}{\centering #1\strut}}
 % A letter that not every font has: it, or its number in Unicode.
 \newcommand{\letter}[2]{\ifdefined\directlua
-  \iffontchar\font"#2 #1\else{\small U+#2}\fi
-  \else\ifcsname u8:\detokenize{#1}\endcsname #1\else{\small U+#2}\fi\fi}
+  \iffontchar\font"#2 #1\else\unknown{#2}\fi
+  \else\ifcsname u8:\detokenize{#1}\endcsname #1\else\unknown{#2}\fi\fi}
+\newcommand{\unknown}[1]{{\small U+#1}\allowbreak{}}
 % \heading{title}
 \newif\ifheaded
 \newcommand{\heading}[1]{\filbreak\headedtrue\addvspace{20pt}{\large\bfseries #1}\quad
@@ -64,10 +68,11 @@ PREAMBLE = (
   \parbox[t]{\numbers}{\raggedright\ifdim\wd0>\numbers\small\fi
     \leavevmode\color{ink}$\displaystyle #3$\strut}\par\nopagebreak\vspace{4pt}}
 % \worked{name}{numbers put in}{= or \approx}{result up to the point}{from the point on}{share}
+% the result stands at the right, on a line of its own where it must
 \newcommand{\worked}[6]{\par\hspace*{INDENTpt}%
   \parbox[t]{\names}{\raggedright\small #1\strut}\hspace{GAPpt}%
-  \parbox[t]{\numbers}{\rightskip=1\results plus 1fil \parfillskip=-\results
-    \leavevmode\hbox{}#2\nobreak\hspace{0pt plus 1fill}\hbox to \results{%
+  \parbox[t]{\numbers}{\rightskip=0pt plus 1fil \parfillskip=0pt
+    \leavevmode\hbox{}#2\nobreak\hfill\penalty50\hbox{}\nobreak\hfill\hbox to \results{%
     \makebox[SIGNpt][c]{$#3$}\makebox[\heads][r]{$#4$}$#5$\hfil\quiet{#6}}\strut}\par\vspace{1pt}}
 \newcommand{\since}[1]{{\color{quiet}$#1$:} }
 \newcommand{\remark}[1]{\par\nopagebreak\hspace*{INDENTpt}\hspace*{\names}\hspace{GAPpt}%
@@ -116,24 +121,22 @@ def render(explanation: Explanation, digits: int = 4) -> str:
     return "\n".join(_Document(sheet(explanation, digits)).lines()) + "\n"
 
 
-def escaped(text: str) -> str:
+def escaped(text: str, longest: int = 20) -> str:
     """Words as LaTeX takes them, whatever signs and letters are in them."""
     found = []
-    run = 0  # letters since the last place where a line may end
-    for sign in unicodedata.normalize("NFC", text):
-        run = 0 if sign in " /_-" else run + 1
-        if run > 12:
-            found.append(r"\allowbreak{}")
-            run = 1
-        found.append(_escaped(sign))
+    for word in re.split(r"([ /_-])", unicodedata.normalize("NFC", text)):
+        # a word that is longer, and so wider than a column, may be broken anywhere
+        step = longest // 2 if len(word) > longest else len(word) + 1
+        pieces = [word[i : i + step] for i in range(0, len(word), step)]
+        found.append(r"\allowbreak{}".join("".join(map(_escaped, p)) for p in pieces))
     return "".join(found).replace("  ", r"\quad ")
 
 
 def _escaped(sign: str) -> str:
     if sign in _SPECIAL:
         return _SPECIAL[sign]
-    if unicodedata.category(sign) in ("Cc", "Cs", "Cn", "Co"):
-        return rf"{{\small U+{ord(sign):04X}}}" if sign != "\t" else " "
+    if unicodedata.category(sign)[0] == "C" or sign in "\u2028\u2029":
+        return rf"\unknown{{{ord(sign):04X}}}" if sign != "\t" else " "
     if ord(sign) < 0x7F or (0xC0 <= ord(sign) <= 0xFF and sign != "÷"):
         return sign
     return rf"\letter{{{sign}}}{{{ord(sign):04X}}}"
@@ -153,10 +156,12 @@ class _Document:
         low, high = NAMES
         self.names = min(high, max([low, widest, *(1.1 * _wide(p.note) for p in shown.parts)]))
         self.numbers = PAGE - INDENT - self.names - GAP
-        results = max((measure(number(entry.result)) for entry in entries), default=0.0)
+        results = max(
+            (_spread([number(e.result) for e in part.entries]) for part in shown.parts), default=0.0
+        )
         shares = any(entry.share is not None for entry in entries)
         self.results = SIGN + results + 8 + (SHARE if shares else 0)
-        self.tex = Tex(wide=self.numbers - self.results - 10)
+        self.tex = Tex(wide=max(150.0, self.numbers - self.results - 10))
 
     def lines(self) -> Iterator[str]:
         yield PREAMBLE + rf"\setlength{{\names}}{{{self.names:.0f}pt}}"
@@ -221,23 +226,21 @@ class _Document:
         widths = [_column([row[j] for row in body], name) for j, name in enumerate(table.names)]
         room = PAGE - INDENT - self.names - GAP
         keep = fitting(widths, room, table.wanted)
+        if dots := len(left_out(table.columns, keep)):
+            keep = fitting(widths, room - DOTS * dots, table.wanted)
+        gaps = left_out(table.columns, keep)
         form, head = "", escaped(table.caption)
-        before = -1
         for j in keep:
-            gap = before >= 0 and table.columns[j] != table.columns[before] + 1
-            form += "@{ }c@{ }N" if gap else "N"
-            head += r" & $\cdots$" if gap else ""
-            head += rf" & \across{{{escaped(table.names[j])}}}"
-            before = j
+            form += "@{ }c@{ }N" if j in gaps else "N"
+            head += r" & $\cdots$" if j in gaps else ""
+            head += rf" & \across{{{_title(table.names[j])}}}"
         first = rf"@{{}}>{{\raggedright\arraybackslash}}p{{{self.names + GAP - 10:.0f}pt}}"
         yield rf"\numberstable{{\begin{{tabular}}{{{first}{form}@{{}}}}"
         yield rf"{head} \\"
         for i, row in zip(lines, body, strict=True):
-            line, before = escaped(table.labels[i]), -1
+            line = escaped(table.labels[i])
             for j in keep:
-                gap = before >= 0 and table.columns[j] != table.columns[before] + 1
-                line += (" & & " if gap else " & ") + " & ".join(_split(row[j]))
-                before = j
+                line += (" & & " if j in gaps else " & ") + " & ".join(_split(row[j]))
             yield rf"{line} \\"
         yield r"\end{tabular}}"
 
@@ -257,12 +260,22 @@ class _Document:
             yield "\\quad\n".join(listed) + r"\par}"
 
 
-def _column(texts: Sequence[str], name: str) -> float:
-    """How wide a column of numbers is, with their points below one another."""
+def _spread(texts: Sequence[str]) -> float:
+    """How wide numbers are with their points below one another."""
     split = [_split(text) for text in texts]
     heads = max((measure(head) for head, _ in split), default=0.0)
     tails = max((measure(tail) for _, tail in split), default=0.0)
-    return max(heads + tails, _wide(name)) + 10
+    return heads + tails
+
+
+def _column(texts: Sequence[str], name: str) -> float:
+    """How wide a column of numbers is."""
+    return max(_spread(texts), min(_wide(name), TITLE)) + 10
+
+
+def _title(name: str) -> str:
+    """The name of a column; a long one in several lines."""
+    return escaped(name) if _wide(name) <= TITLE else rf"\titled{{{escaped(name, 13)}}}"
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -145,21 +145,18 @@ class _Page:
         room = self.width - MARGIN - self.label - 2
         dots = self._spelled("⋯ ")
         keep = fitting([point.width + len(dots) for point in points], room, table.wanted)
-        gaps = {
-            j: before >= 0 and table.columns[j] != table.columns[before] + 1
-            for before, j in zip([-1, *keep], keep, strict=False)
-        }
+        gaps = left_out(table.columns, keep)
         head: PageLine = [(" " * (MARGIN + self.label), "")]
         for j in keep:
             head.append(
-                ((dots if gaps[j] else "  ") + f"{table.names[j]:>{points[j].width}}", "note")
+                ((dots if j in gaps else "  ") + f"{table.names[j]:>{points[j].width}}", "note")
             )
         yield head
         for label, row in zip(table.labels, texts, strict=True):
             line: PageLine = [(" " * MARGIN, "")]
             line.append((f"{' ' * indent}{label:<{self.label - indent}}", "label"))
             for j in keep:
-                between = " " * len(dots if gaps[j] else "  ")
+                between = " " * len(dots if j in gaps else "  ")
                 line.append((between + points[j].set(row[j]), "result"))
             yield line
 
@@ -206,6 +203,12 @@ def fitting(widths: Sequence[float], room: float, wanted: frozenset[int]) -> lis
         elif j not in wanted:
             break
     return sorted(kept)
+
+
+def left_out(columns: Sequence[int], keep: Sequence[int]) -> set[int]:
+    """Those of the columns kept before which indices are left out."""
+    pairs = zip(keep, keep[1:], strict=False)
+    return {j for before, j in pairs if columns[j] != columns[before] + 1}
 
 
 def _aligned(rows: list[_Row]) -> list[_Row]:

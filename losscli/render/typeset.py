@@ -50,7 +50,7 @@ def equation(formula: Formula, width: int, ascii: bool = False) -> list[str]:
     lines = []
     for text, when in zip(texts, whens, strict=True):
         if beside:
-            lines.append(f"{head}{text:<{wide}}  {when}")
+            lines.append(f"{head}{text:<{wide}}  {when}".replace(NO_BREAK, " "))
         else:
             lines += wrapped(f"{head}{text}", width, len(head) + 2)
             lines += wrapped(" " * (len(head) + 4) + when, width, len(head) + 6)

@@ -28,9 +28,9 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-def page_of_sample(name: str, folder: Path) -> str:
+def page_of_sample(name: str, folder: Path, ending: str = "txt") -> str:
     """`losscli explain` on the sample of a loss."""
-    out = folder / f"{name}.txt"
+    out = folder / f"{name}.{ending}"
     with chdir(ROOT):  # the page names the case as it was typed
         assert run(["explain", name, f"samples/{name}.yaml", "--output", str(out)]) == 0
     return out.read_text("utf-8")
@@ -40,6 +40,10 @@ def pages(folder: Path) -> dict[str, str]:
     """Every page that is kept, by the name of its file."""
     found = {f"{name}.txt": page_of_sample(name, folder) for name in NAMES}
     example = losscli.explain("cross-entropy", **EXAMPLE)
+    for name in ("cross-entropy", "huber", "ctc"):
+        for ending in ("md", "tex"):
+            found[f"{name}.{ending}"] = page_of_sample(name, folder, ending)
+    found["ascii.txt"] = example.to_text(ascii=True)
     found["narrow.txt"] = example.to_text(width=60)
     found["digits-8.txt"] = example.to_text(digits=8)
     found["colour.ansi"] = terminal.render(example, color=True, width=80)

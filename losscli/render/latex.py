@@ -100,7 +100,7 @@ _SPECIAL = {
     "<": r"$<$",
     ">": r"$>$",
     "|": r"$\vert$",
-    '"': r"\textquotedbl{}",
+    '"': r"\symbol{34}",
     "`": r"\textasciigrave{}",
     "'": r"'{}",
     "-": r"-{}",
@@ -137,7 +137,7 @@ def _escaped(sign: str) -> str:
         return _SPECIAL[sign]
     if unicodedata.category(sign)[0] == "C" or sign in "\u2028\u2029":
         return rf"\unknown{{{ord(sign):04X}}}" if sign != "\t" else " "
-    if ord(sign) < 0x7F or (0xC0 <= ord(sign) <= 0xFF and sign != "÷"):
+    if ord(sign) < 0x7F or (0xC0 <= ord(sign) <= 0xFF and sign not in "÷ÐÞðþ"):
         return sign
     return rf"\letter{{{sign}}}{{{ord(sign):04X}}}"
 

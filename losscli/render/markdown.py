@@ -19,7 +19,9 @@ from losscli.render.typeset import name
 if TYPE_CHECKING:
     from losscli.explanation import Explanation
 
+_BAR = r"\|"
 _BREAKS = ("Cc", "Cs", "Zl", "Zp")  # kinds of sign that would end a line, or are none
+_TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # would turn what follows around
 WIDE = 520.0  # a formula wider than so many points goes on below
 
 
@@ -28,10 +30,19 @@ def render(explanation: Explanation, digits: int = 4) -> str:
     return "\n\n".join(_Page(sheet(explanation, digits)).blocks()) + "\n"
 
 
-def escaped(text: str) -> str:
-    """Words as Markdown takes them, whatever signs are in them."""
-    text = "".join(" " if unicodedata.category(sign) in _BREAKS else sign for sign in text).strip()
-    text = re.sub(r"[\\`*\[\]<>|$~&#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", text)
+def escaped(text: str, cell: bool = False) -> str:
+    """Words as Markdown takes them, whatever signs are in them, in the `cell` of a table or not.
+
+    Words with a dollar sign are code: not everybody heeds a backslash before one.
+    """
+    text = "".join(
+        " " if sign in _TURNS or unicodedata.category(sign) in _BREAKS else sign for sign in text
+    ).strip()
+    if "$" in text:
+        fence = "`" * (1 + max(map(len, re.findall("`*", text))))
+        pad = " " if "`" in (text[0], text[-1]) else ""
+        return f"{fence}{pad}{text.replace('|', _BAR) if cell else text}{pad}{fence}"
+    text = re.sub(r"[\\`*\[\]<>|~&#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", text)
     text = re.sub(r":(?=[\w+-]+:)", r"\\:", text)  # or it is the name of a little picture
     text = re.sub(r"^[-+=]", r"\\\g<0>", text)
     return re.sub(r"^(\d+)([.)])", r"\1\\\2", text)
@@ -93,7 +104,7 @@ class _Page:
 
     def _table(self, table: Table) -> str:
         """A table of numbers, with dots where indices are left out."""
-        head, form = [escaped(table.caption)], "l"
+        head, form = [escaped(table.caption, cell=True)], "l"
         body = [[_label(label)] for label in table.labels]
         for j, title in enumerate(table.names):
             if j and table.columns[j] != table.columns[j - 1] + 1:
@@ -101,7 +112,7 @@ class _Page:
                 form += "c"
                 for line in body:
                     line.append("")
-            head.append(escaped(title))
+            head.append(escaped(title, cell=True))
             form += "r"
             for line, row in zip(body, table.body, strict=True):
                 line.append(_cell(row[j]))
@@ -118,7 +129,7 @@ class _Page:
         more = "" if full is None else f" ({_cell(full)})"
         yield f"$L {sign} {number(value)}${more}"
         if self.sheet.references:
-            listed = [[_cell(v), escaped(words)] for v, words in self.sheet.references]
+            listed = [[_cell(v), escaped(words, cell=True)] for v, words in self.sheet.references]
             yield _table(["loss", "for comparison"], "rl", listed)
 
 
@@ -129,7 +140,7 @@ def _table(head: Sequence[str], form: str, body: Sequence[Sequence[str]]) -> str
 
 def _label(text: str) -> str:
     """The name of a line; what stands apart in it is set apart by a comma."""
-    return escaped(re.sub(" {2,}", ", ", text))
+    return escaped(re.sub(" {2,}", ", ", text), cell=True)
 
 
 def _cell(value: Number | None) -> str:

@@ -227,11 +227,23 @@ class Explanation:
 
         return json.render(self)
 
-    def to_text(self, digits: int = 4, width: int = 100) -> str:
-        """The worked calculation as plain text."""
+    def to_text(self, digits: int = 4, width: int = 100, ascii: bool = False) -> str:
+        """The worked calculation as plain text; with `ascii`, of signs that a keyboard has."""
         from losscli.render import text
 
-        return text.render(self, digits=digits, width=width)
+        return text.render(self, digits=digits, width=width, ascii=ascii)
+
+    def to_markdown(self, digits: int = 4) -> str:
+        """The worked calculation as Markdown, with mathematics between dollar signs."""
+        from losscli.render import markdown
+
+        return markdown.render(self, digits=digits)
+
+    def to_latex(self, digits: int = 4) -> str:
+        """The worked calculation as a LaTeX document."""
+        from losscli.render import latex
+
+        return latex.render(self, digits=digits)
 
     def to_svg(self, digits: int = 4, width: int = 100) -> str:
         """The page as a picture, in one file that needs nothing else."""

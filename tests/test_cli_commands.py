@@ -407,9 +407,8 @@ def test_explain_without_gradient(losscli: Losscli) -> None:
         (("--top", "0"), "--top is '0'"),
         (("--digits", "1"), "at least 2 and at most 17"),
         (("--digits", "18"), "at least 2 and at most 17"),
-        (("--format", "latex"), "latex yet"),
-        (("--format", "csv"), "terminal, text, html, svg, json"),
-        (("--output", "page.md"), "markdown yet"),
+        (("--format", "csv"), "it writes terminal, text, "),
+        (("--output", "page.csv"), "it writes terminal, text, "),
     ],
 )
 def test_explain_refuses_in_one_sentence(

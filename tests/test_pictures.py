@@ -372,7 +372,7 @@ def test_pictures_can_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
 def check_svg(text: str) -> ElementTree.Element:
     """Well-formed, and nothing that is fetched or run."""
     root = ElementTree.fromstring(text)
-    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.tag.rpartition("}")[2] == "svg"
     rest = text.replace("http://www.w3.org/2000/svg", "")
     assert "http" not in rest and "url(" not in rest and "@import" not in rest
     assert not re.search(r"<script|<image|<use|href|\bon\w+=", rest)

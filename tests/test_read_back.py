@@ -72,10 +72,12 @@ def _exponential(found: re.Match[str]) -> str:
     return "exp(" if found[1] == "(" else f"exp({found[1]})"
 
 
-def printed(explanation: Any, digits: int, width: int) -> Iterator[tuple[str, str, str]]:
+def printed(
+    explanation: Any, digits: int, width: int, ascii: bool = False
+) -> Iterator[tuple[str, str, str]]:
     """Every arithmetic, sign and result on a page."""
     arithmetic = ""
-    for line in build(explanation, digits, width):
+    for line in build(explanation, digits, width, ascii):
         styles = {style: text for text, style in line}
         arithmetic = f"{arithmetic} {styles.get('arithmetic', '').strip()}".strip()
         if "relation" in styles and "arithmetic" in styles:

@@ -39,9 +39,11 @@ def page_of_sample(name: str, folder: Path, ending: str = "txt") -> str:
 def pages(folder: Path) -> dict[str, str]:
     """Every page that is kept, by the name of its file."""
     found = {f"{name}.txt": page_of_sample(name, folder) for name in NAMES}
-    for name in ("cross-entropy", "huber", "ctc"):
-        found[f"{name}.html"] = page_of_sample(name, folder, "html")
     example = losscli.explain("cross-entropy", **EXAMPLE)
+    for name in ("cross-entropy", "huber", "ctc"):
+        for ending in ("html", "md", "tex"):
+            found[f"{name}.{ending}"] = page_of_sample(name, folder, ending)
+    found["ascii.txt"] = example.to_text(ascii=True)
     found["narrow.txt"] = example.to_text(width=60)
     found["digits-8.txt"] = example.to_text(digits=8)
     found["colour.ansi"] = terminal.render(example, color=True, width=80)

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from losscli.explanation import Explanation
 
 EXPLANATION = "Explanation"
-FORMS = ("terminal", "text", "html", "svg", "json")
-PLANNED = ("markdown", "latex")
+FORMS = ("terminal", "text", "markdown", "latex", "html", "svg", "json")
 DIGITS = 4
 
 
@@ -74,18 +73,29 @@ def explain(
             rich_help_panel=EXPLANATION,
         ),
     ] = None,
+    ascii: Annotated[
+        bool | None,
+        typer.Option(
+            "--ascii",
+            help="no signs but ASCII in text [default where the terminal is not UTF-8]",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="terminal, text, html, svg or json [default terminal on a terminal, else text]",
+            help="terminal, text, markdown, latex, html, svg or json [default terminal on a terminal, "
+            "else text]",
             autocompletion=lambda: list(FORMS),
         ),
     ] = None,
 ) -> None:
     """Explain a loss step by step, with the numbers put in."""
     chosen = _form(form, request.common)
+    if ascii and chosen not in ("terminal", "text"):
+        raise UsageError(f"--ascii is for terminal and text; {chosen} has its own way with signs.")
     shown = _digits(digits)
     if rows is not None and top is not None:
         raise UsageError("--rows and --top exclude each other; give one of them.")
@@ -105,7 +115,10 @@ def explain(
     if chosen == "json":  # a page says it itself
         for warning in inputs.problem.warnings:
             request.talk.warn(warning)
-    deliver_page(_render(explanation, chosen, shown, request.common), request.common)
+    page = _render(
+        explanation, chosen, shown, request.common, ascii or _needs_ascii(request.common)
+    )
+    deliver_page(page, request.common)
 
 
 def _form(given: str | None, common: Common) -> str:
@@ -113,8 +126,6 @@ def _form(given: str | None, common: Common) -> str:
     if given is None and common.output is None:
         return "terminal" if on_terminal(sys.stdout) else "text"
     form = given or _form_of_ending(common)
-    if form in PLANNED:
-        raise UsageError(f"explain cannot write {form} yet; it writes {', '.join(FORMS)}.")
     if form not in FORMS:
         raise UsageError(f"explain cannot write {form!r}; it writes {', '.join(FORMS)}.")
     return form
@@ -148,18 +159,28 @@ def _rows(text: str) -> list[tuple[int, ...] | int]:
     return rows
 
 
-def _render(explanation: Explanation, form: str, digits: int, common: Common) -> str:
+def _render(explanation: Explanation, form: str, digits: int, common: Common, ascii: bool) -> str:
     renderer: Any = import_module(f"losscli.render.{form}")
     page: str
     if form == "json":
         page = renderer.render(explanation)
-    elif form in ("text", "html", "svg"):
+    elif form in ("markdown", "latex", "html", "svg"):
         page = renderer.render(explanation, digits=digits)
+    elif form == "text":
+        page = renderer.render(explanation, digits=digits, ascii=ascii)
     else:
         page = renderer.render(
-            explanation, digits=digits, color=_color(common), width=_terminal_width()
+            explanation, digits=digits, color=_color(common), width=_terminal_width(), ascii=ascii
         )
     return page
+
+
+def _needs_ascii(common: Common) -> bool:
+    """Whether the page goes to a terminal that cannot show more."""
+    if common.output is not None or not on_terminal(sys.stdout):
+        return False
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return encoding.lower().replace("-", "").replace("_", "") != "utf8"
 
 
 def _color(common: Common) -> bool:

@@ -27,6 +27,7 @@ _ENDINGS = {
     ".csv": "csv",
     ".npy": "npy",
     ".md": "markdown",
+    ".markdown": "markdown",
     ".tex": "latex",
     ".html": "html",
     ".htm": "html",

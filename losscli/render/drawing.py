@@ -273,7 +273,7 @@ def _arrow(x0: float, y0: float, x1: float, y1: float, *, roomy: bool) -> str:
 def _whole(wide: float, high: float, title: str, about: str, parts: Sequence[str]) -> str:
     """The picture around its parts."""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" viewBox="-2 -2 {wide + 4:g} {high + 4:g}" '
+        f'<svg class="picture" viewBox="-2 -2 {wide + 4:g} {high + 4:g}" '
         f'role="img" aria-label={quoteattr(printable(title))} fill="none" '
         f'style="width:100%;max-width:{(wide + 4) / 16:.4g}rem;height:auto">'
         f"<title>{escape(printable(title))}</title><desc>{escape(printable(about))}</desc>"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from losscli.render import mathml
 from losscli.render.drawing import svg
 from losscli.render.numbers import text_of
-from losscli.render.sheet import Entry, Number, Part, Sheet, Table, percent, sheet
+from losscli.render.sheet import Entry, Number, Part, Sheet, Table, aside, sheet
 from losscli.render.style import FRAGMENT, PAGE
 from losscli.render.typeset import equation, name
 
@@ -157,7 +157,7 @@ def _title(result: str) -> str:
 def _worked(entries: Sequence[Entry], heading: str) -> Iterator[str]:
     """A step's lines, their results with the decimal points below one another."""
     tail = max(map(_tail, (entry.result for entry in entries)))
-    asides = [_aside(entry) for entry in entries]
+    asides = [aside(entry) for entry in entries]
     shares = any(asides)
     kind = "worked shares" if shares else "worked"
     yield f'<div class="scroll"><table class="{kind}"><caption>{escape(heading)}, worked out</caption>'
@@ -166,23 +166,16 @@ def _worked(entries: Sequence[Entry], heading: str) -> Iterator[str]:
     cells = "".join(f'<th scope="col">{head}</th>' for head in heads)
     yield f"<thead><tr>{cells}</tr></thead>"
     yield "<tbody>"
-    for entry, aside in zip(entries, asides, strict=True):
+    for entry, beside in zip(entries, asides, strict=True):
         row = f'<th scope="row">{escape(entry.label).replace("  ", "&emsp;")}</th>'
         row += f'<td class="arithmetic">{_arithmetic(entry)}</td>'
         number = f"<span>{_aligned(entry.result, tail)}</span>"
         sign = f'<span class="relation">{entry.relation}</span>'
         row += f'<td class="result"><div>{sign} {number}</div></td>'
         if shares:
-            row += f'<td class="share">{escape(aside)}</td>'
+            row += f'<td class="share">{escape(beside)}</td>'
         yield f"<tr>{row}</tr>"
     yield "</tbody></table></div>"
-
-
-def _aside(entry: Entry) -> str:
-    """What stands beside a line: its share in the total, or how many terms it has."""
-    if entry.terms is not None:
-        return f"{entry.terms} terms"
-    return "" if entry.share is None else percent(entry.share)
 
 
 def _arithmetic(entry: Entry) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from losscli.render.numbers import text_of
-from losscli.render.sheet import Entry, Part, Sheet, Table, percent, sheet
+from losscli.render.sheet import Entry, Part, Sheet, Table, aside, sheet
 from losscli.render.sketch import gallery
-from losscli.render.typeset import equation, readable, wrapped
+from losscli.render.typeset import equation, readable, spelled, wrapped
 
 if TYPE_CHECKING:
     from losscli.explanation import Explanation
@@ -28,9 +28,11 @@ MARGIN = 4
 LABEL = (16, 30)  # the width of the column of names, at least and at most
 
 
-def build(explanation: Explanation, digits: int = 4, width: int = 100) -> list[PageLine]:
-    """The page, in lines no wider than `width`."""
-    return list(_Page(sheet(explanation, digits), max(width, 48)).lines())
+def build(
+    explanation: Explanation, digits: int = 4, width: int = 100, ascii: bool = False
+) -> list[PageLine]:
+    """The page, in lines no wider than `width`; in `ascii`, all our signs are ASCII."""
+    return list(_Page(sheet(explanation, digits), max(width, 48), ascii).lines())
 
 
 @dataclass
@@ -45,11 +47,12 @@ class _Row:
 
 
 class _Page:
-    def __init__(self, shown: Sheet, width: int) -> None:
+    def __init__(self, shown: Sheet, width: int, ascii: bool) -> None:
         self.sheet = shown
         self.width = width
+        self.ascii = ascii
         self.parts = [
-            (part, _aligned([_row(entry) for entry in part.entries])) for part in shown.parts
+            (part, _aligned([_row(entry, ascii) for entry in part.entries])) for part in shown.parts
         ]
         every = [row for _, rows in self.parts for row in rows]
         labels = [row.label for row in every]
@@ -58,11 +61,13 @@ class _Page:
         self.label = min(high, max([low, *(len(text) for text in labels)]))
         results = max((len(row.result) for row in every), default=0)
         self.tail = results + max((len(row.extra) for row in every), default=0) + 4
+        self.tail += len(self._spelled("≈")) - 1
         room = width - MARGIN - self.label - 2 - self.tail
-        self.middle = max(12, min(room, max((len(row.arithmetic) for row in every), default=12)))
+        self.middle = max(10, min(room, max((len(row.arithmetic) for row in every), default=12)))
 
     def lines(self) -> Iterator[PageLine]:
-        yield from _flow([(self.sheet.loss, "title")], self.sheet.facts, self.width)
+        facts = [self._spelled(fact) for fact in self.sheet.facts]
+        yield from _flow([(self.sheet.loss, "title")], facts, self.width)
         for remark in self.sheet.remarks:
             yield from self._note(remark)
         section = "value"
@@ -90,7 +95,7 @@ class _Page:
     def _heading(self, part: Part) -> Iterator[PageLine]:
         inline = len(part.note) <= self.label
         start = MARGIN + self.label + 2
-        formula = equation(part.formula, self.width - start)
+        formula = equation(part.formula, self.width - start, self.ascii)
         head: PageLine = [(f"{part.number:>2}  ", "number")]
         head.append((f"{part.note if inline else '':<{self.label}}  ", "heading"))
         yield [*head, (formula[0], "formula")]
@@ -116,12 +121,15 @@ class _Page:
     def _pictures(self, part: Part) -> Iterator[PageLine]:
         if part.pictures:
             yield []
-        for drawn in gallery(part.pictures, self.width - MARGIN - 2):
+        for drawn in gallery(part.pictures, self.width - MARGIN - 2, ascii=self.ascii):
             yield [(" " * (MARGIN + 2), ""), *drawn]
 
     def _note(self, text: str, indent: int = MARGIN) -> Iterator[PageLine]:
-        for piece in wrapped(text, self.width - indent):
+        for piece in wrapped(self._spelled(text), self.width - indent):
             yield [(" " * indent, ""), (piece, "note")]
+
+    def _spelled(self, text: str) -> str:
+        return spelled(text, self.ascii)
 
     def _result(self) -> PageLine:
         value = self.sheet.value
@@ -130,9 +138,9 @@ class _Page:
         full = self.sheet.full
         return [
             ("L", "title"),
-            (" = " if full is None else " ≈ ", "relation"),
-            (text_of(value), "result"),
-            ("" if full is None else f"   {text_of(full)}", "note"),
+            (" = " if full is None else self._spelled(" ≈ "), "relation"),
+            (self._spelled(text_of(value)), "result"),
+            ("" if full is None else self._spelled(f"   {text_of(full)}"), "note"),
         ]
 
     def _table(self, table: Table) -> Iterator[PageLine]:
@@ -140,32 +148,38 @@ class _Page:
         if table.caption:
             yield [(" " * (MARGIN + 2), ""), (table.caption, "label")]
         indent = 4 if table.caption else 2
-        texts = [["" if v is None else text_of(v) for v in row] for row in table.body]
+        texts = [
+            ["" if v is None else self._spelled(text_of(v)) for v in row] for row in table.body
+        ]
         points = [_Column.of([row[j] for row in texts], name) for j, name in enumerate(table.names)]
         room = self.width - MARGIN - self.label - 2
-        keep = _fitting([point.width + 2 for point in points], room, table.wanted)
+        dots = self._spelled("⋯ ")
+        keep = fitting([point.width + len(dots) for point in points], room, table.wanted)
+        gaps = left_out(table.columns, keep)
         head: PageLine = [(" " * (MARGIN + self.label), "")]
-        for before, j in zip([-1, *keep], keep, strict=False):
-            gap = before >= 0 and table.columns[j] != table.columns[before] + 1
-            head.append((("⋯ " if gap else "  ") + f"{table.names[j]:>{points[j].width}}", "note"))
+        for j in keep:
+            head.append(
+                ((dots if j in gaps else "  ") + f"{table.names[j]:>{points[j].width}}", "note")
+            )
         yield head
         for label, row in zip(table.labels, texts, strict=True):
             line: PageLine = [(" " * MARGIN, "")]
             line.append((f"{' ' * indent}{label:<{self.label - indent}}", "label"))
-            line += [(f"  {points[j].set(row[j])}", "result") for j in keep]
+            for j in keep:
+                between = " " * len(dots if j in gaps else "  ")
+                line.append((between + points[j].set(row[j]), "result"))
             yield line
 
 
-def _row(entry: Entry) -> _Row:
+def _row(entry: Entry, ascii: bool) -> _Row:
     """A line as text."""
-    text = "" if entry.arithmetic is None else readable(entry.arithmetic)
+    text = "" if entry.arithmetic is None else readable(entry.arithmetic, ascii)
     if entry.conditions:
-        since = " and ".join(map(readable, entry.conditions))
+        since = " and ".join(readable(condition, ascii) for condition in entry.conditions)
         text = f"{since}: {text}" if text else f"since {since}"
-    extra = "" if entry.share is None else f"   {percent(entry.share):>5}"
-    if entry.terms is not None:
-        extra = f"   {entry.terms} terms"
-    return _Row(entry.label, text, entry.relation, text_of(entry.result), extra)
+    extra = f"   {found:>5}" if (found := aside(entry)) else ""
+    relation = f"{spelled(entry.relation, ascii):>{len(spelled('≈', ascii))}}"
+    return _Row(entry.label, text, relation, spelled(text_of(entry.result), ascii), extra)
 
 
 @dataclass(frozen=True)
@@ -190,7 +204,7 @@ class _Column:
         return f"{placed:<{self.head + self.tail}}".rjust(self.width)
 
 
-def _fitting(widths: list[int], room: int, wanted: frozenset[int]) -> list[int]:
+def fitting(widths: Sequence[float], room: float, wanted: frozenset[int]) -> list[int]:
     """The columns that fit: those that are wanted and the last, then from the first on."""
     kept: set[int] = set()
     for j in [*sorted(wanted), len(widths) - 1, *range(len(widths))]:
@@ -199,6 +213,12 @@ def _fitting(widths: list[int], room: int, wanted: frozenset[int]) -> list[int]:
         elif j not in wanted:
             break
     return sorted(kept)
+
+
+def left_out(columns: Sequence[int], keep: Sequence[int]) -> set[int]:
+    """Those of the columns kept before which indices are left out."""
+    pairs = zip(keep, keep[1:], strict=False)
+    return {j for before, j in pairs if columns[j] != columns[before] + 1}
 
 
 def _aligned(rows: list[_Row]) -> list[_Row]:

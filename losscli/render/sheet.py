@@ -351,6 +351,13 @@ def _long_sums(tree: ast.expr) -> Iterator[ast.expr]:
                 yield node
 
 
+def aside(entry: Entry) -> str:
+    """What stands beside a line: its share in the total, or how many terms it has."""
+    if entry.terms is not None:
+        return f"{entry.terms} terms"
+    return "" if entry.share is None else percent(entry.share)
+
+
 def percent(share: float) -> str:
     """A share of the total: 46 %, 0.3 %."""
     if 0 < share < 0.00005:

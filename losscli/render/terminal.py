@@ -31,10 +31,12 @@ STYLES = {
 }
 
 
-def rich_text(explanation: Explanation, digits: int = 4, width: int = 100) -> Text:
+def rich_text(
+    explanation: Explanation, digits: int = 4, width: int = 100, ascii: bool = False
+) -> Text:
     """The page as Rich text."""
     page = Text(no_wrap=True)
-    for line in build(explanation, digits, width):
+    for line in build(explanation, digits, width, ascii):
         drawn = Text()
         for text, style in line:
             drawn.append(text, STYLES.get(style, ""))
@@ -44,7 +46,11 @@ def rich_text(explanation: Explanation, digits: int = 4, width: int = 100) -> Te
 
 
 def render(
-    explanation: Explanation, digits: int = 4, color: bool | None = None, width: int = 100
+    explanation: Explanation,
+    digits: int = 4,
+    color: bool | None = None,
+    width: int = 100,
+    ascii: bool = False,
 ) -> str:
     """The page with ANSI codes; without them where `color` is False or the terminal has none."""
     console = Console(
@@ -56,5 +62,5 @@ def render(
         legacy_windows=False,
     )
     with console.capture() as capture:
-        console.print(rich_text(explanation, digits, width), end="", soft_wrap=True)
+        console.print(rich_text(explanation, digits, width, ascii), end="", soft_wrap=True)
     return capture.get()

@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from losscli.explanation import Explanation
 
 
-def render(explanation: Explanation, digits: int = 4, width: int = 100) -> str:
+def render(explanation: Explanation, digits: int = 4, width: int = 100, ascii: bool = False) -> str:
     """The page as text, in lines no wider than `width`."""
-    lines = (
-        "".join(text for text, _ in line).rstrip() for line in build(explanation, digits, width)
-    )
+    page = build(explanation, digits, width, ascii)
+    lines = ("".join(text for text, _ in line).rstrip() for line in page)
     return "\n".join(lines) + "\n"

@@ -12,22 +12,44 @@ from losscli.render.numbers import text_of
 NO_BREAK = "\N{NO-BREAK SPACE}"  # where a line had better not end; gone when lines are made
 _NAMES = {"logp": "ln p", "alpha": "α", "beta": "β"}
 _SUPERSCRIPTS = {"2": "²", "3": "³"}
+_SPELLED = str.maketrans(
+    {
+        "−": "-",
+        "·": "*",
+        "×": "x",
+        "≈": "~=",
+        "≤": "<=",
+        "≥": ">=",
+        "≠": "!=",
+        "²": "^2",
+        "³": "^3",
+        "Σ": "sum",
+        "∂": "d",
+        "α": "alpha",
+        "β": "beta",
+        "∞": "inf",
+        "⋯": "...",
+        "…": "...",
+        "→": "->",
+    }
+)
 
 
-def equation(formula: Formula, width: int) -> list[str]:
+def equation(formula: Formula, width: int, ascii: bool = False) -> list[str]:
     """The formula, `lse = m + ln(Σ e^(input − m))`, each of its cases on lines of its own."""
     found = cases(formula.tree)
-    texts = [readable(tree) for tree, _ in found]
-    head = f"{name(formula.name)} = "
+    texts = [readable(tree, ascii) for tree, _ in found]
+    head = f"{spelled(name(formula.name), ascii)} = "
     if len(found) == 1:
         return wrapped(head + texts[0], width, len(head))
-    whens = [f"if {' and '.join(map(readable, c))}" if c else "otherwise" for _, c in found]
+    conditions = [" and ".join(readable(one, ascii) for one in some) for _, some in found]
+    whens = [f"if {condition}" if condition else "otherwise" for condition in conditions]
     wide = max(map(len, texts))
     beside = len(head) + wide + 2 + max(map(len, whens)) <= width
     lines = []
     for text, when in zip(texts, whens, strict=True):
         if beside:
-            lines.append(f"{head}{text:<{wide}}  {when}")
+            lines.append(f"{head}{text:<{wide}}  {when}".replace(NO_BREAK, " "))
         else:
             lines += wrapped(f"{head}{text}", width, len(head) + 2)
             lines += wrapped(" " * (len(head) + 4) + when, width, len(head) + 6)
@@ -63,9 +85,14 @@ def cases(tree: ast.expr) -> list[tuple[ast.expr, list[ast.expr]]]:
     return [(tree, [])]
 
 
-def readable(tree: ast.AST) -> str:
+def readable(tree: ast.AST, ascii: bool = False) -> str:
     """A formula or arithmetic."""
-    return _Readable().write(tree)
+    return spelled(_Ascii().write(tree), True) if ascii else _Readable().write(tree)
+
+
+def spelled(text: str, ascii: bool) -> str:
+    """The text; in ASCII, our signs are spelled with those that a keyboard has."""
+    return text.translate(_SPELLED) if ascii else text
 
 
 def name(text: str) -> str:
@@ -156,3 +183,12 @@ class _Readable(Writer):
             ast.Eq: "=",
             ast.NotEq: "≠",
         }[type(op)]
+
+
+class _Ascii(_Readable):
+    """What is more than a matter of spelling signs in ASCII: a root needs brackets."""
+
+    def call(self, function: str, args: list[ast.expr]) -> tuple[str, int]:
+        if function == "sqrt":
+            return f"sqrt({self.part(args[0], 0)})", self.ATOM
+        return super().call(function, args)

@@ -129,6 +129,7 @@ class Explanation:
     pictures: tuple[tuple[str, Picture], ...] = ()  # each with the name of the step it belongs to
     wrt: tuple[str, ...] = ()
     grad_output: Any = None
+    parts: Mapping[str, Any] = field(default_factory=dict, repr=False)  # where in files tensors are
 
     @property
     def loss(self) -> str:
@@ -196,13 +197,28 @@ class Explanation:
             "inputs": self.inputs,
             "parameters": self.parameters,
             "diagnostics": list(self.diagnostics),
+            "torch": self._torch(),
         }
+
+    def _torch(self) -> str | None:
+        try:
+            return self.to_torch()
+        except UsageError:
+            return None
 
     def to_json(self) -> str:
         """The data as JSON text."""
         from losscli.render import json
 
         return json.render(self)
+
+    def to_torch(self) -> str:
+        """PyTorch code that computes the same; UsageError where that cannot be written."""
+        from losscli import pytorch
+
+        return pytorch.code(
+            self.problem, self.wrt, self.grad_output, parts=self.parts, classes=self.classes
+        )
 
     def to_text(self, digits: int = 4, width: int = 100) -> str:
         """The worked calculation as plain text."""
@@ -271,6 +287,7 @@ def explain(
         given.get("case", ""),
         wrt=wanted,
         grad_output=grad_output,
+        parts=given.get("parts", {}),
     )
 
 

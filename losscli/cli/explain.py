@@ -66,6 +66,14 @@ def explain(
             rich_help_panel=EXPLANATION,
         ),
     ] = None,
+    torch: Annotated[
+        bool,
+        typer.Option(
+            "--torch",
+            help="print only the same calculation as PyTorch code",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = False,
     form: Annotated[
         str | None,
         typer.Option(
@@ -77,6 +85,9 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a loss step by step, with the numbers put in."""
+    if torch:
+        deliver_page(_torch_code(request, form, gradient is not False), request.common)
+        return
     chosen = _form(form, request.common)
     shown = _digits(digits)
     if rows is not None and top is not None:
@@ -92,6 +103,17 @@ def explain(
     for warning in inputs.problem.warnings:
         request.talk.warn(warning)
     deliver_page(_render(explanation, chosen, shown, request.common), request.common)
+
+
+def _torch_code(request: Request, form: str | None, gradient: bool) -> str:
+    """The problem as PyTorch code."""
+    if form is not None:
+        raise UsageError("--torch and --format exclude each other; --torch prints Python.")
+    from losscli import pytorch
+
+    inputs = gather(request)
+    wrt = inputs.problem.wrt(None) if gradient else ()
+    return pytorch.code(inputs.problem, wrt, parts=inputs.parts, classes=inputs.classes)
 
 
 def _form(given: str | None, common: Common) -> str:

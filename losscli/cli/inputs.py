@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from losscli.engine import Problem
     from losscli.files import Case, Loaded
+    from losscli.files.loaded import Part
 
 SETTINGS = ("reduction", "dtype", "size_average", "reduce")  # what else may stand in a case
 
@@ -36,6 +37,7 @@ class Inputs:
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     case: str = ""
+    parts: dict[str, Part] = field(default_factory=dict)
 
     @property
     def names(self) -> dict[str, Any]:
@@ -45,6 +47,7 @@ class Inputs:
             "origins": self.origins,
             "columns": self.columns,
             "classes": self.classes,
+            "parts": self.parts,
         }
 
 
@@ -67,7 +70,8 @@ def gather(request: Request) -> Inputs:
     request.talk.infer(one.inferred for one in loaded.values() if one.inferred)
     problem = Problem(loss, tensors, options, **settings, threads=threads)
     origins = {name: one.origin for name, one in loaded.items()}
-    return Inputs(problem, origins, columns, classes, case.origin if case else "")
+    parts = {name: one.part for name, one in loaded.items() if one.part}
+    return Inputs(problem, origins, columns, classes, case.origin if case else "", parts)
 
 
 def _read_case(request: Request) -> Case | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -63,7 +64,14 @@ def read(
     raw, form = open_source(name, label=label, form=form, base=base, stdin=stdin)
     with sentences(raw.origin):
         loaded: Loaded = format_of(form).read(raw, selector, words=words)
-    return loaded
+    return loaded if name == "-" else placed(loaded, str((base or Path()) / name), form)
+
+
+def placed(loaded: Loaded, path: str, form: str) -> Loaded:
+    """What was loaded, with where the file is."""
+    if loaded.part is None:
+        return loaded
+    return replace(loaded, part=replace(loaded.part, path=path, form=form))
 
 
 def open_source(

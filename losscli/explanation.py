@@ -21,6 +21,7 @@ from losscli.errors import UsageError
 from losscli.formula import ROW, Arithmetic, Formula, Quantity, evaluate, number, parse
 from losscli.parameters import plain
 from losscli.pictures import Picture
+from losscli.references import Reference, references
 from losscli.work import Recorder, Step, Terms, names_of
 
 ROWS_SHOWN = 3
@@ -96,14 +97,6 @@ class Ledger:
             "why": self.why,
             "others": dict(self.others),
         }
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A loss to compare with: that of a perfect prediction, of a uniform guess."""
-
-    value: float
-    name: str
 
 
 @dataclass(frozen=True)
@@ -196,6 +189,7 @@ class Explanation:
             "gradients": gradients,
             "inputs": self.inputs,
             "parameters": self.parameters,
+            "references": [{"value": one.value, "name": one.name} for one in self.references],
             "diagnostics": list(self.diagnostics),
             "torch": self._torch(),
         }
@@ -285,6 +279,7 @@ def explain(
         given.get("columns", {}),
         tuple(given.get("classes", ())),
         given.get("case", ""),
+        references=references(problem, value),
         wrt=wanted,
         grad_output=grad_output,
         parts=given.get("parts", {}),

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.errors import ShapeError
+from losscli.guesses import of_few, yes_or_no
 from losscli.layout import Laid, shape_text
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
@@ -38,7 +39,7 @@ def multi_label_soft_margin(
     weight: Annotated[Array | None, Tensor("factor of each class", "(*, C)")] = None,
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)", row="row", layout=classes_behind)]:
+) -> Annotated[Terms, Rows("(*)", row="row", layout=classes_behind, guesses=of_few(yes_or_no))]:
     """Binary cross-entropy of the raw scores of many labels, averaged over the classes of each row.
 
     For several classes at once, given as a 1 for each true class and a 0 for every other. It is

@@ -24,6 +24,7 @@ Piece = tuple[str, str]
 PageLine = list[Piece]
 
 MARGIN = 4
+SCALE = (12, 48)  # the cells of a scale, at least and at most
 LABEL = (16, 30)  # the width of the column of names, at least and at most
 
 
@@ -80,6 +81,7 @@ class _Page:
                 yield from self._note(remark, MARGIN + 2)
         yield []
         yield self._result()
+        yield from self._references()
 
     # ---- the parts of a page
 
@@ -125,6 +127,51 @@ class _Page:
             ("" if full is None else f"   {text_of(full)}", "note"),
         ]
 
+    def _references(self) -> Iterator[PageLine]:
+        """The losses to compare with: on a scale where this one lies among them, else in words."""
+        references, value = self.sheet.references, self.sheet.value
+        if value is None or not references:
+            return
+        (low, _), (high, _) = references[0], references[-1]
+        if not low <= value <= high:
+            where = "above" if value > high else "below"
+            these = {1: "this", 2: "both of these"}.get(len(references), "all of these")
+            yield from self._note(f"{text_of(value)} is {where} {these}:")
+        elif low < high:
+            ends = [": ".join((text_of(one), name)) for one, name in references]
+            room = self.width - MARGIN - sum(map(len, ends)) - 2
+            if len(references) == 2 and room >= SCALE[0]:
+                yield self._scale(ends[0], ends[1], room)
+                return
+            ends = [text_of(low), text_of(high)]
+            yield self._scale(ends[0], ends[1], self.width - MARGIN - sum(map(len, ends)) - 2)
+        numbers = [text_of(one) for one, _ in references]
+        points = _Column.of(numbers, "")
+        for text, (_, name) in zip(numbers, references, strict=True):
+            first, *rest = wrapped(name, self.width - MARGIN - 2 - points.width - 2)
+            yield [(" " * (MARGIN + 2), ""), (points.set(text), "result"), (f"  {first}", "note")]
+            for more in rest:
+                yield [(" " * (MARGIN + 4 + points.width), ""), (more, "note")]
+
+    def _scale(self, low: str, high: str, room: int) -> PageLine:
+        """`0 ├────●──┤ 1.099`; only what is equal to an end stands on it."""
+        cells = min(room, SCALE[1])
+        numbers = [float(one) for one, _ in self.sheet.references]
+        line = ["─"] * cells
+        for number in numbers:
+            line[_cell(number, numbers, cells)] = "┼"
+        line[0], line[-1] = "├", "┤"
+        assert self.sheet.value is not None
+        at = _cell(float(self.sheet.value), numbers, cells)
+        return [
+            (" " * MARGIN, ""),
+            (f"{low} ", "note"),
+            ("".join(line[:at]), "relation"),
+            ("●", "mark"),
+            ("".join(line[at + 1 :]), "relation"),
+            (f" {high}", "note"),
+        ]
+
     def _table(self, table: Table) -> Iterator[PageLine]:
         """A table of numbers, in as many columns as fit, with ⋯ where indices are left out."""
         if table.caption:
@@ -144,6 +191,15 @@ class _Page:
             line.append((f"{' ' * indent}{label:<{self.label - indent}}", "label"))
             line += [(f"  {points[j].set(row[j])}", "result") for j in keep]
             yield line
+
+
+def _cell(value: float, numbers: Sequence[float], cells: int) -> int:
+    """Where a number lies on a scale of so many cells, from the first to the last of the numbers."""
+    low, high = numbers[0], numbers[-1]
+    if value in (low, high):
+        return 0 if value == low else cells - 1
+    share = (value / 2 - low / 2) / (high / 2 - low / 2)  # the halves do not overflow
+    return min(max(round(share * (cells - 1)), 1), cells - 2)
 
 
 def _row(entry: Entry) -> _Row:

@@ -116,6 +116,7 @@ class Explanation:
     origins: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()  # the names of the rows, where they have some
     case: str = ""
     diagnostics: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()  # smallest first
@@ -156,9 +157,35 @@ class Explanation:
         """What the k-th shown row is called."""
         index = self.rows[k]
         word = self.problem.loss.rows.row
-        if len(index) == 1:
-            return f"{word} {index[0]}"
-        return f"{word} [{', '.join(map(str, index))}]" if index else word
+        places = list(map(str, index))
+        if len(index) == 2:
+            places[1] = self._column_name(index[1]) or places[1]
+        if self.ids:
+            word = self.ids[index[0] if index else 0]
+            places = places[1:]
+        elif len(places) == 1:
+            word, places = f"{word} {places[0]}", []
+        at = f" [{', '.join(places)}]" if places else ""
+        said = self._said(index)
+        return f"{word}{at}" + (f' "{said}"' if said else "")
+
+    def _column_name(self, index: int) -> str:
+        """What the user called the column that an element is from."""
+        names = next(
+            (self.columns[n] for n in self.problem.loss.predicted if n in self.columns), ()
+        )
+        return names[index] if len(names) == self.problem.rows[1] else ""
+
+    def _said(self, row: tuple[int, ...]) -> str:
+        """The word that a sample's labels spell, where an alphabet names the classes and it is short."""
+        spelled = "blank" in self.problem.options and len("".join(self.classes)) == len(
+            self.classes
+        )
+        if not spelled or not self.classes:
+            return ""
+        sample = self.problem.take([row])
+        labels = sample["targets"][0][: int(sample["target_lengths"][0])]
+        return "".join(self.classes[int(label)] for label in labels) if len(labels) <= 12 else ""
 
     def places(self, k: int) -> list[str]:
         """The names of the places of the k-th row's extended target, for losses that have one."""
@@ -185,6 +212,8 @@ class Explanation:
             "dtype": str(self.problem.dtype),
             "reduction": self.reduction.to_dict(),
             "rows": [list(row) for row in self.rows],
+            "row_names": [self.row_name(k) for k in range(len(self.rows))],
+            "classes": list(self.classes),
             "steps": [step.to_dict() for step in self.steps],
             "gradients": gradients,
             "inputs": self.inputs,
@@ -245,8 +274,15 @@ def explain(
 
     `rows` are the rows to show (an index, or a tuple of them where rows have several axes), `top` shows
     those with the largest loss instead; by default the first three. `names` may hold "origins" and
-    "columns" by tensor, "classes", and the name of the "case".
+    "columns" by tensor, "classes", "ids" of the rows, and the name of the "case".
     """
+    given = names or {}
+    ids = tuple(map(str, given.get("ids", ())))
+    if ids and len(ids) != math.prod(problem.rows[:1]):
+        raise UsageError(
+            f"{problem.loss.name}: there are {len(ids)} ids, but {math.prod(problem.rows[:1])} "
+            f"{problem.loss.rows.row}s."
+        )
     value = problem.value()
     shown = choose_rows(problem, rows, top)
     wanted = problem.wrt(wrt) if gradient else ()
@@ -267,7 +303,6 @@ def explain(
             for name in wanted:
                 found[name]()
             steps += [_worked(step, shown) for step in recorder.steps[done:]]
-    given = names or {}
     return Explanation(
         problem,
         value,
@@ -278,6 +313,7 @@ def explain(
         given.get("origins", {}),
         given.get("columns", {}),
         tuple(given.get("classes", ())),
+        ids,
         given.get("case", ""),
         references=references(problem, value),
         wrt=wanted,

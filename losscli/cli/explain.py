@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,7 +39,7 @@ def explain(
         str | None,
         typer.Option(
             metavar="ROW,ROW,...",
-            help="the rows to show, from 0; 2:0 is row [2, 0] [default the first three]",
+            help="the rows to show, from 0, or by their ids; 2:0 is row [2, 0] [default the first three]",
             rich_help_panel=EXPLANATION,
         ),
     ] = None,
@@ -63,6 +64,14 @@ def explain(
         typer.Option(
             metavar="D",
             help="significant digits shown, 2 to 17 [default 4]",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="the column, of the file that the numbers are from, that names the rows",
             rich_help_panel=EXPLANATION,
         ),
     ] = None,
@@ -92,11 +101,11 @@ def explain(
     shown = _digits(digits)
     if rows is not None and top is not None:
         raise UsageError("--rows and --top exclude each other; give one of them.")
-    which = None if rows is None else _rows(rows)
     best = numbers.positive("--top", top)
     from losscli.explanation import explain as explain_problem
 
-    inputs = gather(request)
+    inputs = gather(request, id_column)
+    which = None if rows is None else _rows(rows, inputs.ids, inputs.problem.rows)
     explanation = explain_problem(
         inputs.problem, rows=which, top=best, gradient=gradient is not False, names=inputs.names
     )
@@ -142,14 +151,26 @@ def _digits(text: str | None) -> int:
     return digits
 
 
-def _rows(text: str) -> list[tuple[int, ...] | int]:
-    """`0,7` as [0, 7]; `0:3,1:2` as [(0, 3), (1, 2)]."""
+def _rows(
+    text: str, ids: tuple[str, ...] = (), shape: tuple[int, ...] = ()
+) -> list[tuple[int, ...] | int]:
+    """`0,7` as [0, 7]; `0:3,1:2` as [(0, 3), (1, 2)]; an id as the rows that it names."""
     rows: list[tuple[int, ...] | int] = []
-    for part in text.split(","):
+    for part in map(str.strip, text.split(",")):
+        named = [i for i, one in enumerate(ids) if one == part]
+        if len(named) > 1:
+            raise UsageError(
+                f"--rows has {part!r}, which is the id of {len(named)} rows, "
+                f"{', '.join(map(str, named[:6]))}{', ...' * (len(named) > 6)}; give a row's number."
+            )
+        if named:
+            rows += [(named[0], *at) for at in product(*map(range, shape[1:]))]
+            continue
         index = [piece.strip() for piece in part.split(":")]
         if not all(piece.isdecimal() for piece in index):
+            kind = "ids, or rows" if ids else "rows"
             raise UsageError(
-                f"--rows has {part.strip()!r}; expected rows counted from 0, like 0,7 or 0:3,1:2."
+                f"--rows has {part!r}; expected {kind} counted from 0, like 0,7 or 0:3,1:2."
             )
         row = tuple(map(int, index))
         rows.append(row if len(row) > 1 else row[0])

@@ -30,6 +30,15 @@ def read(raw: Raw, selector: str | None, *, words: bool, separator: str = ",") -
     return Loaded(array, origin, names, _inferred(table, len(picked), names, len(array)), part)
 
 
+def texts(raw: Raw, column: str, *, separator: str = ",") -> list[str]:
+    """One column, as it is written."""
+    table = Table(raw, separator, words=False)
+    picked = pick_columns(column, table.names, table.width, table.origin)
+    if len(picked) > 1:
+        raise SourceError(f"{table.origin}: {column} is {len(picked)} columns; expected one.")
+    return table.texts(picked)
+
+
 def read_case(raw: Raw, *, separator: str = ",") -> dict[str, Any]:
     """The inputs that the header names; several columns of one input are `input_0,input_1,...`."""
     table = Table(raw, separator, words=False)

@@ -21,6 +21,7 @@ from losscli.errors import UsageError
 from losscli.formula import ROW, Arithmetic, Formula, Quantity, evaluate, number, parse
 from losscli.parameters import plain
 from losscli.pictures import Picture
+from losscli.reduction import divide
 from losscli.references import Reference, references
 from losscli.work import Recorder, Step, Terms, names_of
 
@@ -87,6 +88,10 @@ class Ledger:
     denominator: float | None
     why: str
     others: Mapping[str, float]  # what the other reductions would have given
+    each: tuple[float, ...] = ()  # what none gives, where these are few
+    by_rows: float | None = None  # a mean that leaves rows out or weights them, over all rows alike
+    left_out: int = 0  # so many rows count for nothing
+    left_out_shown: tuple[int, ...] = ()  # those among the rows that are shown
 
     def to_dict(self) -> dict[str, Any]:
         """The ledger as JSON has it."""
@@ -96,6 +101,10 @@ class Ledger:
             "denominator": self.denominator,
             "why": self.why,
             "others": dict(self.others),
+            "none": list(self.each) if self.each else None,
+            "by_rows": self.by_rows,
+            "left_out": self.left_out,
+            "left_out_shown": list(self.left_out_shown),
         }
 
 
@@ -294,7 +303,7 @@ def explain(
             terms = problem.run(problem.take(shown), recorder)
             shares = _row_shares(problem, terms)
         steps += [_worked(step, shown) for step in recorder.steps]
-        ledger = _ledger(problem)
+        ledger = _ledger(problem, terms.counts if shown else None)
         steps.append(_reduction_step(problem, ledger, value, shown, terms if shown else None))
         if shown and wanted:
             recorder.part = "gradient"
@@ -488,24 +497,44 @@ def _row_shares(problem: Problem, terms: Terms) -> tuple[float | None, ...]:
     return tuple(float(v) / total for v in values)
 
 
-def _ledger(problem: Problem) -> Ledger:
-    """Numerator, denominator, and why that denominator."""
+def _ledger(problem: Problem, counts: Any) -> Ledger:
+    """Numerator, denominator, and why that denominator; `counts` are those of the rows shown."""
+    total, kind = problem.total, problem.reduction
+    numerator, denominator, why = _quotient(problem)
+    kinds = [k for k in problem.loss.rows.reductions if k != "none"]
+    uneven = kind == "mean" and total.uneven
+    few = 0 < problem.count <= WRITTEN_OUT
+    return Ledger(
+        kind,
+        numerator,
+        denominator,
+        why,
+        {k: total.reduce(k, problem.batch) for k in kinds if k != kind},
+        tuple(np.ravel(problem.every().values).astype(float).tolist()) if few else (),
+        divide(float(total.numerator), problem.count) if uneven else None,
+        total.left_out,
+        () if counts is None else tuple(np.flatnonzero(np.ravel(counts) == 0).tolist()),
+    )
+
+
+def _quotient(problem: Problem) -> tuple[float | None, float | None, str]:
+    """What is divided by what, and why."""
     total, loss = problem.total, problem.loss
     word, n = loss.rows.row, problem.count
     rows = f"{n} {word}{'' if n == 1 else 's'}"
-    kinds = [k for k in loss.rows.reductions if k != "none"]
-    others = {k: total.reduce(k, problem.batch) for k in kinds if k != problem.reduction}
     if problem.reduction == "none":
-        return Ledger("none", None, None, f"not reduced: one value for each of {rows}", others)
+        return None, None, f"not reduced: one value for each of {rows}"
     if problem.reduction == "sum":
-        return Ledger("sum", float(total.sum), None, f"the sum over {rows}, not divided", others)
+        left_out = f"; {total.left_out} of {rows} left out" if total.left_out else ""
+        return float(total.sum), None, f"the sum over {rows}, not divided{left_out}"
     if problem.reduction == "batchmean":
-        batch = float(problem.batch)
-        why = f"the length of the first axis, not the {rows}"
-        return Ledger("batchmean", float(total.sum), batch, why, others)
-    counted = float(total.counted)
+        return (
+            float(total.sum),
+            float(problem.batch),
+            f"the length of the first axis, not the {rows}",
+        )
     why = rows
-    if "batchmean" in kinds:
+    if "batchmean" in loss.rows.reductions:
         why += f", not the {problem.batch} of the first axis, by which batchmean divides"
     if loss.rows.divided:
         why = f"{rows}, after each loss was divided by {loss.rows.divided}"
@@ -515,7 +544,7 @@ def _ledger(problem: Problem) -> Ledger:
         why = f"the {word}s that count"
     if total.left_out:
         why += f"; {total.left_out} of {rows} left out"
-    return Ledger("mean", float(total.numerator), counted, why, others)
+    return float(total.numerator), float(total.counted), why
 
 
 def _reduction_step(

@@ -36,7 +36,8 @@ def compute(
 
     `loss` is a name (`"cross-entropy"`, or PyTorch's own). `arguments` are its tensors and options under
     torch.nn's names; arrays may be lists or NumPy arrays and are never modified. `reduction` is none,
-    mean or sum (batchmean too for kl-div); `dtype` is auto, float64 or float32.
+    mean or sum (batchmean too for kl-div); `dtype` is auto, float64 or float32. With ctc's `alphabet`,
+    like "-abc", a character for each class, `targets` may be words and their lengths left out.
 
     Returns a NumPy scalar, for reduction none an array of one value a row.
     Raises LosscliError for whatever is the caller's to fix.
@@ -73,6 +74,8 @@ def explain(
     gradient: bool = True,
     pictures: bool = True,
     wrt: str | Sequence[str] | None = None,
+    ids: Sequence[str] = (),
+    classes: Sequence[str] = (),
     reduction: str = "mean",
     dtype: str = "auto",
     threads: int | None = None,
@@ -81,14 +84,22 @@ def explain(
     """The worked calculation of a loss: every step with its formula and the numbers put in.
 
     `rows` chooses the rows that are shown, `top` those with the largest loss; totals are always over
-    everything. Without `pictures` there are only numbers. The rest is as for `compute`.
+    everything. `ids` are names for the rows, `classes` for the classes. Without `pictures` there are only
+    numbers. The rest is as for `compute`.
     """
     from losscli.explanation import explain as explain_problem
 
     names = [wrt] if isinstance(wrt, str) else wrt
+    known = {"ids": ids, "classes": classes or arguments.get("alphabet", "")}
     problem = _problem(loss, reduction, dtype, threads, arguments)
     return explain_problem(
-        problem, rows=rows, top=top, gradient=gradient, wrt=names, pictures=pictures
+        problem,
+        rows=rows,
+        top=top,
+        gradient=gradient,
+        wrt=names,
+        names=known,
+        pictures=pictures,
     )
 
 
@@ -102,6 +113,11 @@ def _problem(
     loss = load(name)
     size_average, reduce = arguments.pop("size_average", None), arguments.pop("reduce", None)
     tensors = {n: arguments.pop(n) for n in loss.tensors if n in arguments}
+    if "blank" in loss.options and "alphabet" in arguments:
+        from losscli.alphabet import spelled
+
+        settings = {n: arguments[n] for n in ("blank", "zero_infinity") if n in arguments}
+        tensors = spelled(tensors, arguments.pop("alphabet"), **settings)
     return Problem(
         loss,
         tensors,

@@ -112,6 +112,8 @@ class Problem:
         count = self.loss.rows.counts
         if count is None:
             return float(self.count)
+        if "total" in vars(self):  # everything has been added up already
+            return float(self.total.counted)
         total = ExactSum()
         for index in self.blocks():
             with self._positions(index):

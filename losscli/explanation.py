@@ -33,6 +33,8 @@ from losscli.formula import (
 from losscli.illustration import illustrate
 from losscli.parameters import plain
 from losscli.pictures import Picture
+from losscli.reduction import divide
+from losscli.references import Reference, references
 from losscli.work import Recorder, Step, Terms, names_of
 
 ROWS_SHOWN = 3
@@ -109,6 +111,10 @@ class Ledger:
     denominator: float | None
     why: str
     others: Mapping[str, float]  # what the other reductions would have given
+    each: tuple[float, ...] = ()  # what none gives, where these are few
+    by_rows: float | None = None  # a mean that leaves rows out or weights them, over all rows alike
+    left_out: int = 0  # so many rows count for nothing
+    left_out_shown: tuple[int, ...] = ()  # those among the rows that are shown
 
     def to_dict(self) -> dict[str, Any]:
         """The ledger as JSON has it."""
@@ -118,15 +124,11 @@ class Ledger:
             "denominator": self.denominator,
             "why": self.why,
             "others": dict(self.others),
+            "none": list(self.each) if self.each else None,
+            "by_rows": self.by_rows,
+            "left_out": self.left_out,
+            "left_out_shown": list(self.left_out_shown),
         }
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A loss to compare with: that of a perfect prediction, of a uniform guess."""
-
-    value: float
-    name: str
 
 
 @dataclass(frozen=True)
@@ -146,12 +148,14 @@ class Explanation:
     origins: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()  # the names of the rows, where they have some
     case: str = ""
     diagnostics: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()  # smallest first
     pictures: tuple[tuple[str, Picture], ...] = ()  # each with the name of the step it belongs to
     wrt: tuple[str, ...] = ()
     grad_output: Any = None
+    parts: Mapping[str, Any] = field(default_factory=dict, repr=False)  # where in files tensors are
 
     @property
     def loss(self) -> str:
@@ -185,9 +189,35 @@ class Explanation:
         """What the k-th shown row is called."""
         index = self.rows[k]
         word = self.problem.loss.rows.row
-        if len(index) == 1:
-            return f"{word} {index[0]}"
-        return f"{word} [{', '.join(map(str, index))}]" if index else word
+        places = list(map(str, index))
+        if len(index) == 2:
+            places[1] = self._column_name(index[1]) or places[1]
+        if self.ids:
+            word = self.ids[index[0] if index else 0]
+            places = places[1:]
+        elif len(places) == 1:
+            word, places = f"{word} {places[0]}", []
+        at = f" [{', '.join(places)}]" if places else ""
+        said = self._said(index)
+        return f"{word}{at}" + (f' "{said}"' if said else "")
+
+    def _column_name(self, index: int) -> str:
+        """What the user called the column that an element is from."""
+        names = next(
+            (self.columns[n] for n in self.problem.loss.predicted if n in self.columns), ()
+        )
+        return names[index] if len(names) == self.problem.rows[1] else ""
+
+    def _said(self, row: tuple[int, ...]) -> str:
+        """The word that a sample's labels spell, where an alphabet names the classes and it is short."""
+        spelled = "blank" in self.problem.options and len("".join(self.classes)) == len(
+            self.classes
+        )
+        if not spelled or not self.classes:
+            return ""
+        sample = self.problem.take([row])
+        labels = sample["targets"][0][: int(sample["target_lengths"][0])]
+        return "".join(self.classes[int(label)] for label in labels) if len(labels) <= 12 else ""
 
     def places(self, k: int) -> list[str]:
         """The names of the places of the k-th row's extended target, for losses that have one."""
@@ -214,18 +244,36 @@ class Explanation:
             "dtype": str(self.problem.dtype),
             "reduction": self.reduction.to_dict(),
             "rows": [list(row) for row in self.rows],
+            "row_names": [self.row_name(k) for k in range(len(self.rows))],
+            "classes": list(self.classes),
             "steps": [step.to_dict() for step in self.steps],
             "gradients": gradients,
             "inputs": self.inputs,
             "parameters": self.parameters,
+            "references": [{"value": one.value, "name": one.name} for one in self.references],
             "diagnostics": list(self.diagnostics),
+            "torch": self._torch(),
         }
+
+    def _torch(self) -> str | None:
+        try:
+            return self.to_torch()
+        except UsageError:
+            return None
 
     def to_json(self) -> str:
         """The data as JSON text."""
         from losscli.render import json
 
         return json.render(self)
+
+    def to_torch(self) -> str:
+        """PyTorch code that computes the same; UsageError where that cannot be written."""
+        from losscli import pytorch
+
+        return pytorch.code(
+            self.problem, self.wrt, self.grad_output, parts=self.parts, classes=self.classes
+        )
 
     def to_text(self, digits: int = 4, width: int = 100, ascii: bool = False) -> str:
         """The worked calculation as plain text; with `ascii`, of signs that a keyboard has."""
@@ -288,8 +336,15 @@ def explain(
 
     `rows` are the rows to show (an index, or a tuple of them where rows have several axes), `top` shows
     those with the largest loss instead; by default the first three. `names` may hold "origins" and
-    "columns" by tensor, "classes", and the name of the "case".
+    "columns" by tensor, "classes", "ids" of the rows, and the name of the "case".
     """
+    given = names or {}
+    ids = tuple(map(str, given.get("ids", ())))
+    if ids and len(ids) != math.prod(problem.rows[:1]):
+        raise UsageError(
+            f"{problem.loss.name}: there are {len(ids)} ids, but {math.prod(problem.rows[:1])} "
+            f"{problem.loss.rows.row}s."
+        )
     shown = choose_rows(problem, rows, top)
     value = problem.value()
     wanted = problem.wrt(wrt) if gradient else ()
@@ -301,7 +356,7 @@ def explain(
             terms = problem.run(problem.take(shown), recorder)
             shares = _row_shares(problem, terms)
         steps += [_worked(step, shown) for step in recorder.steps]
-        ledger = _ledger(problem)
+        ledger = _ledger(problem, terms.counts if shown else None)
         steps.append(_reduction_step(problem, ledger, value, shown, terms if shown else None))
         if shown and wanted:
             recorder.part = "gradient"
@@ -310,7 +365,6 @@ def explain(
             for name in wanted:
                 found[name]()
             steps += [_worked(step, shown) for step in recorder.steps[done:]]
-    given = names or {}
     explanation = Explanation(
         problem,
         value,
@@ -321,9 +375,12 @@ def explain(
         given.get("origins", {}),
         given.get("columns", {}),
         tuple(given.get("classes", ())),
+        ids,
         given.get("case", ""),
+        references=references(problem, value),
         wrt=wanted,
         grad_output=grad_output,
+        parts=given.get("parts", {}),
     )
     return replace(explanation, pictures=illustrate(explanation)) if pictures else explanation
 
@@ -495,23 +552,44 @@ def _row_shares(problem: Problem, terms: Terms) -> tuple[float | None, ...]:
     return tuple(float(v) / total for v in values)
 
 
-def _ledger(problem: Problem) -> Ledger:
-    """Numerator, denominator, and why that denominator."""
+def _ledger(problem: Problem, counts: Any) -> Ledger:
+    """Numerator, denominator, and why that denominator; `counts` are those of the rows shown."""
+    total, kind = problem.total, problem.reduction
+    numerator, denominator, why = _quotient(problem)
+    kinds = [k for k in problem.loss.rows.reductions if k != "none"]
+    uneven = kind == "mean" and total.uneven
+    few = 0 < problem.count <= WRITTEN_OUT
+    return Ledger(
+        kind,
+        numerator,
+        denominator,
+        why,
+        {k: total.reduce(k, problem.batch) for k in kinds if k != kind},
+        tuple(np.ravel(problem.every().values).astype(float).tolist()) if few else (),
+        divide(float(total.numerator), problem.count) if uneven else None,
+        total.left_out,
+        () if counts is None else tuple(np.flatnonzero(np.ravel(counts) == 0).tolist()),
+    )
+
+
+def _quotient(problem: Problem) -> tuple[float | None, float | None, str]:
+    """What is divided by what, and why."""
     total, loss = problem.total, problem.loss
     word, n = loss.rows.row, problem.count
     rows = f"{n} {word}{'' if n == 1 else 's'}"
-    kinds = [k for k in loss.rows.reductions if k != "none"]
-    others = {k: total.reduce(k, problem.batch) for k in kinds if k != problem.reduction}
     if problem.reduction == "none":
-        return Ledger("none", None, None, f"not reduced: one value for each of {rows}", others)
+        return None, None, f"not reduced: one value for each of {rows}"
     if problem.reduction == "sum":
-        return Ledger("sum", float(total.sum), None, f"the sum over {rows}, not divided", others)
+        left_out = f"; {total.left_out} of {rows} left out" if total.left_out else ""
+        return float(total.sum), None, f"the sum over {rows}, not divided{left_out}"
     if problem.reduction == "batchmean":
-        batch = float(problem.batch)
-        why = f"the length of the first axis, not the {rows}"
-        return Ledger("batchmean", float(total.sum), batch, why, others)
+        return (
+            float(total.sum),
+            float(problem.batch),
+            f"the length of the first axis, not the {rows}",
+        )
     why = rows
-    if "batchmean" in kinds:
+    if "batchmean" in loss.rows.reductions:
         why += f", not the {problem.batch} of the first axis, by which batchmean divides"
     if loss.rows.divided:
         why = f"{rows}, after each loss was divided by {loss.rows.divided}"
@@ -523,7 +601,7 @@ def _ledger(problem: Problem) -> Ledger:
         why += f"; {total.left_out} of {rows} left out"
     if math.isnan(total.denominator) and not float(total.counted):
         why = f"{loss.rows.counted} add up to 0: PyTorch has 0/0 in the part without smoothing"
-    return Ledger("mean", float(total.numerator), total.denominator, why, others)
+    return float(total.numerator), total.denominator, why
 
 
 def _reduction_step(

@@ -31,6 +31,7 @@ from losscli.errors import KindError, RangeError, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from losscli.guesses import Guesses
     from losscli.layout import Laid
 
     Array = NDArray[Any]
@@ -120,6 +121,7 @@ class Rows:
     counts: Callable[..., Array | None] | None = None
     counted: str = ""  # what the counts are, in words
     divided: str = ""  # what each term is divided by before it enters a mean, in words
+    guesses: Guesses | None = None  # predictions to compare with (losscli.guesses)
 
 
 @dataclass(frozen=True)

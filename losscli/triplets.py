@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
+from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, as_many_axes
 from losscli.numerics import (
     norm,
@@ -53,6 +54,19 @@ def laid_out(loss: str, anchor: Array, positive: Array, negative: Array) -> dict
     if anchor.ndim:
         return {}
     return {name: Laid(array, lambda a: a[None], ("D",)) for name, array in given.items()}
+
+
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """All points in one place, which costs the margin; and negatives on the other side of the anchor."""
+    distance = options.get("distance", "")
+    if callable(distance) or (":" in distance and not distance.startswith("minkowski:")):
+        return  # what a function of the user's would make of these points, nobody knows
+    here = {name: np.ones(array.shape) for name, array in tensors.items()}
+    yield Guess("the margin, with all points in one place", here)
+    if tensors["anchor"].size:
+        far = np.full(tensors["negative"].shape, -FAR * (1 + options["margin"]))
+        yield Guess(PERFECT, {**here, "negative": far}, otherwise="negatives as far as can be")
 
 
 def by_norm(p: float, eps: float = 0.0, eps_text: str = "") -> Measure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,7 +38,7 @@ def explain(
         str | None,
         typer.Option(
             metavar="ROW,ROW,...",
-            help="the rows to show, from 0; 2:0 is row [2, 0] [default the first three]",
+            help="the rows to show, from 0, or by their ids; 2:0 is row [2, 0] [default the first three]",
             rich_help_panel=EXPLANATION,
         ),
     ] = None,
@@ -81,6 +82,22 @@ def explain(
             rich_help_panel=EXPLANATION,
         ),
     ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="the column, of the file that the numbers are from, that names the rows",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None,
+    torch: Annotated[
+        bool,
+        typer.Option(
+            "--torch",
+            help="print only the same calculation as PyTorch code",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = False,
     form: Annotated[
         str | None,
         typer.Option(
@@ -93,17 +110,20 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a loss step by step, with the numbers put in."""
+    if torch:
+        deliver_page(_torch_code(request, form, gradient is not False), request.common)
+        return
     chosen = _form(form, request.common)
     if ascii and chosen not in ("terminal", "text"):
         raise UsageError(f"--ascii is for terminal and text; {chosen} has its own way with signs.")
     shown = _digits(digits)
     if rows is not None and top is not None:
         raise UsageError("--rows and --top exclude each other; give one of them.")
-    which = None if rows is None else _rows(rows)
     best = numbers.positive("--top", top)
     from losscli.explanation import explain as explain_problem
 
-    inputs = gather(request)
+    inputs = gather(request, id_column)
+    which = None if rows is None else _rows(rows, inputs.ids, inputs.problem.rows)
     explanation = explain_problem(
         inputs.problem,
         rows=which,
@@ -119,6 +139,17 @@ def explain(
         explanation, chosen, shown, request.common, ascii or _needs_ascii(request.common)
     )
     deliver_page(page, request.common)
+
+
+def _torch_code(request: Request, form: str | None, gradient: bool) -> str:
+    """The problem as PyTorch code."""
+    if form is not None:
+        raise UsageError("--torch and --format exclude each other; --torch prints Python.")
+    from losscli import pytorch
+
+    inputs = gather(request)
+    wrt = inputs.problem.wrt(None) if gradient else ()
+    return pytorch.code(inputs.problem, wrt, parts=inputs.parts, classes=inputs.classes)
 
 
 def _form(given: str | None, common: Common) -> str:
@@ -145,14 +176,26 @@ def _digits(text: str | None) -> int:
     return digits
 
 
-def _rows(text: str) -> list[tuple[int, ...] | int]:
-    """`0,7` as [0, 7]; `0:3,1:2` as [(0, 3), (1, 2)]."""
+def _rows(
+    text: str, ids: tuple[str, ...] = (), shape: tuple[int, ...] = ()
+) -> list[tuple[int, ...] | int]:
+    """`0,7` as [0, 7]; `0:3,1:2` as [(0, 3), (1, 2)]; an id as the rows that it names."""
     rows: list[tuple[int, ...] | int] = []
-    for part in text.split(","):
+    for part in map(str.strip, text.split(",")):
+        named = [i for i, one in enumerate(ids) if one == part]
+        if len(named) > 1:
+            raise UsageError(
+                f"--rows has {part!r}, which is the id of {len(named)} rows, "
+                f"{', '.join(map(str, named[:6]))}{', ...' * (len(named) > 6)}; give a row's number."
+            )
+        if named:
+            rows += [(named[0], *at) for at in product(*map(range, shape[1:]))]
+            continue
         index = [piece.strip() for piece in part.split(":")]
         if not all(piece.isdecimal() for piece in index):
+            kind = "ids, or rows" if ids else "rows"
             raise UsageError(
-                f"--rows has {part.strip()!r}; expected rows counted from 0, like 0,7 or 0:3,1:2."
+                f"--rows has {part!r}; expected {kind} counted from 0, like 0,7 or 0:3,1:2."
             )
         row = tuple(map(int, index))
         rows.append(row if len(row) > 1 else row[0])

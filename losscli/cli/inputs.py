@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from losscli.cli import numbers
 from losscli.cli.classes import indices, named_classes
+from losscli.cli.ids import ids as row_ids
+from losscli.cli.ids import key, wanted
 from losscli.cli.options import Request
 from losscli.cli.reduction import chosen_reduction
 from losscli.errors import UsageError
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
     from losscli.engine import Problem
     from losscli.files import Case, Loaded
+    from losscli.files.loaded import Part
 
-SETTINGS = ("reduction", "dtype", "size_average", "reduce")  # what else may stand in a case
+# what else may stand in a case
+SETTINGS = ("reduction", "dtype", "size_average", "reduce", "id_column", "alphabet")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Inputs:
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     case: str = ""
+    parts: dict[str, Part] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
 
     @property
     def names(self) -> dict[str, Any]:
@@ -45,35 +51,46 @@ class Inputs:
             "origins": self.origins,
             "columns": self.columns,
             "classes": self.classes,
+            "parts": self.parts,
+            "ids": self.ids,
         }
 
 
-def gather(request: Request) -> Inputs:
-    """Read all that the request names and bind the loss to it."""
+def gather(request: Request, id_column: str | None = None) -> Inputs:
+    """Read all that the request names and bind the loss to it; `id_column` names its rows."""
     from losscli.engine import Problem
 
     loss, common = request.loss, request.common
     threads = numbers.positive("--threads", common.threads)
-    case = _read_case(request)
-    values = _given(request, case)
+    case, id_column = _read_case(request, id_column)
+    values = _given(request, case, id_column)
     settings = _settings(request, values)
     options = _options(request, values)
-    loaded = _read_tensors(request, case, values)
+    alphabet = _alphabet(request, values)
+    loaded = _read_tensors(request, case, values, alphabet)
     _say_what_is_missing(request, case, loaded)
     columns = {name: tuple(one.columns) for name, one in loaded.items() if one.columns}
     classes = named_classes(common.classes) or _class_columns(request, columns)
-    tensors = {name: _array(request, name, one, classes) for name, one in loaded.items()}
+    tensors = {
+        name: _array(request, name, one, classes, bool(alphabet)) for name, one in loaded.items()
+    }
     tensors |= _probabilities(request, loaded, tensors)
+    if alphabet:
+        tensors, classes = _spelled(tensors, alphabet, options), tuple(alphabet)
     request.talk.infer(one.inferred for one in loaded.values() if one.inferred)
     problem = Problem(loss, tensors, options, **settings, threads=threads)
     origins = {name: one.origin for name, one in loaded.items()}
-    return Inputs(problem, origins, columns, classes, case.origin if case else "")
+    parts = {
+        name: one.part for name, one in loaded.items() if one.part and not _words(one, alphabet)
+    }
+    ids = row_ids(request, id_column, case, values) if id_column else ()
+    return Inputs(problem, origins, columns, classes, case.origin if case else "", parts, ids)
 
 
-def _read_case(request: Request) -> Case | None:
-    """The case, if one is named; its names and its loss must be ours."""
+def _read_case(request: Request, id_column: str | None) -> tuple[Case | None, str | None]:
+    """The case, if one is named, and the column of ids; its names and its loss must be ours."""
     if request.case is None:
-        return None
+        return None, id_column
     from losscli.files import read_case
 
     loss = request.loss
@@ -83,19 +100,22 @@ def _read_case(request: Request) -> Case | None:
             f"{case.origin} is a case of {resolve(str(case.loss))}, not of {loss.name}."
         )
     known = [*loss.tensors, *loss.options, *SETTINGS]
+    id_column = wanted(id_column, case)
     for name in case.values:
-        if name not in known:
+        if name not in known and not (id_column and name == key(id_column)):
             raise UsageError(
                 f"{case.origin}: {loss.name} has nothing called {name!r}. {_near(name, known)}"
             )
-    return case
+    return case, id_column
 
 
-def _given(request: Request, case: Case | None) -> dict[str, Any]:
+def _given(request: Request, case: Case | None, id_column: str | None) -> dict[str, Any]:
     """What the case gives; what is no tensor as a plain value, whatever kind of file it is from."""
     given = (
         {name: value for name, value in case.values.items() if value is not None} if case else {}
     )
+    if id_column and key(id_column) not in request.loss.tensors:
+        given.pop(key(id_column), None)
     for name in given.keys() - request.loss.tensors.keys():
         array = getattr(given[name], "array", None)
         if array is not None and array.size != 1:
@@ -146,8 +166,42 @@ def _refuse_code(request: Request, case: Mapping[str, Any]) -> None:
             )
 
 
+def _alphabet(request: Request, values: Mapping[str, Any]) -> str:
+    """The characters that name the classes, if they are given."""
+    given = request.common.alphabet
+    given = values.get("alphabet") if given is None else given
+    if given is None:
+        return ""
+    if "blank" not in request.loss.options:
+        raise UsageError(f"{request.loss.name} takes no alphabet; that is for ctc.")
+    from losscli.alphabet import checked
+
+    return checked(str(given))
+
+
+def _spelled(
+    tensors: Mapping[str, NDArray[Any]], alphabet: str, options: Mapping[str, Any]
+) -> dict[str, NDArray[Any]]:
+    """The tensors with words as class indices."""
+    from losscli.alphabet import TARGETS, spelled
+
+    numbers = tensors[TARGETS].dtype.kind in "iu" and tensors[TARGETS].ndim < 2
+    if numbers and re.search(r"\d", alphabet):
+        raise UsageError(
+            "ctc: targets are numbers, and so are characters of the alphabet; give words as texts, "
+            """like '["12"]', or class indices without an alphabet."""
+        )
+    settings = {name: options[name] for name in ("blank", "zero_infinity") if name in options}
+    return spelled(tensors, alphabet, **settings)
+
+
+def _words(loaded: Loaded, alphabet: str) -> bool:
+    """Whether a tensor is words that an alphabet spells."""
+    return bool(alphabet) and loaded.array.dtype.kind == "U"
+
+
 def _read_tensors(
-    request: Request, case: Case | None, values: Mapping[str, Any]
+    request: Request, case: Case | None, values: Mapping[str, Any], alphabet: str
 ) -> dict[str, Loaded]:
     """Every tensor that is given, from its option or else from the case."""
     whole = [_flag(name) for name, source in request.sources.items() if source == "-"]
@@ -158,17 +212,27 @@ def _read_tensors(
             "take parts of it, as in --input '-#pred' --target '-#true'."
         )
     return {
-        name: _read_tensor(request, case, name, request.sources.get(name, values.get(name)))
+        name: _read_tensor(
+            request, case, name, request.sources.get(name, values.get(name)), alphabet
+        )
         for name in request.loss.tensors
         if name in request.sources or name in values
     }
 
 
-def _read_tensor(request: Request, case: Case | None, name: str, value: Any) -> Loaded:
+def _read_tensor(
+    request: Request, case: Case | None, name: str, value: Any, alphabet: str
+) -> Loaded:
     from losscli.files import Loaded, array_of, read
+    from losscli.files.in_place import read_words
+    from losscli.files.source import is_file_name, split_selector
 
-    words = "indices" in request.loss.tensors[name].tensor.holds
+    words = "indices" in request.loss.tensors[name].tensor.holds or _takes_words(request, name)
     form = request.common.stdin_format
+    if _takes_words(request, name) and isinstance(value, str) and re.search(r"\d", alphabet):
+        plain = "[" not in value and not is_file_name(split_selector(value, None)[0])
+        if plain:  # 12 is the word "12"
+            return read_words(value)
     if name in request.sources:
         return read(value, label=_flag(name), form=form, words=words)
     if isinstance(value, Loaded):
@@ -179,9 +243,22 @@ def _read_tensor(request: Request, case: Case | None, name: str, value: Any) -> 
     return replace(loaded, origin=case.origin) if case else loaded
 
 
-def _array(request: Request, name: str, loaded: Loaded, classes: tuple[str, ...]) -> NDArray[Any]:
+def _takes_words(request: Request, name: str) -> bool:
+    """Whether a tensor may be words that an alphabet spells."""
+    return "blank" in request.loss.options and name == "targets"
+
+
+def _array(
+    request: Request, name: str, loaded: Loaded, classes: tuple[str, ...], spelled: bool
+) -> NDArray[Any]:
     """What the loss takes: words as class indices, whole numbers as floats where numbers belong."""
     array = loaded.array
+    if array.dtype.kind == "U" and _takes_words(request, name):
+        if not spelled:
+            from losscli.alphabet import refuse_words
+
+            raise refuse_words(array)
+        return array
     if array.dtype.kind == "U":
         return indices(name, array, classes)
     if request.loss.tensors[name].tensor.holds == "numbers" and array.dtype.kind in "iu":
@@ -207,10 +284,13 @@ def _probabilities(
     }
 
 
-def _say_what_is_missing(request: Request, case: Case | None, loaded: Iterable[str]) -> None:
+def _say_what_is_missing(request: Request, case: Case | None, loaded: Mapping[str, Loaded]) -> None:
     """UsageError that names every required tensor that is not there, with an example."""
     loss = request.loss
     required = [name for name, parameter in loss.tensors.items() if parameter.required]
+    targets = loaded.get("targets")
+    if targets is not None and targets.array.dtype.kind == "U":  # words have their own lengths
+        required = [name for name in required if not name.endswith("_lengths")]
     missing = [_flag(name) for name in required if name not in loaded]
     if missing:
         example = " ".join(f"{_flag(name)} {name}.csv" for name in required)

@@ -52,6 +52,13 @@ class Common:
             metavar="NAME,NAME,...", help="names of the classes, for labels that are words"
         ),
     ] = None
+    alphabet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTERS",
+            help="a character for each class, like -abc; targets may then be words",
+        ),
+    ] = None
     stdin_format: Annotated[
         str | None,
         typer.Option(
@@ -189,9 +196,12 @@ def _default_text(default: Any) -> str:
 
 
 def _common_parameters(loss: Loss) -> list[inspect.Parameter]:
-    """The common options, with the reductions that this loss has, and --classes if it has any."""
-    has_classes = any("indices" in p.tensor.holds for p in loss.tensors.values())
-    parameters = [p for p in _keyword_only(Common) if has_classes or p.name != "classes"]
+    """The common options, with the reductions that this loss has; --classes, --alphabet if it has any."""
+    has = {
+        "classes": any("indices" in p.tensor.holds for p in loss.tensors.values()),
+        "alphabet": "blank" in loss.options,
+    }
+    parameters = [p for p in _keyword_only(Common) if has.get(p.name, True)]
     reductions = loss.rows.reductions
     option = typer.Option(
         metavar="|".join(reductions), help="how terms become one value [default mean]"

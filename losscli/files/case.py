@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 
 from losscli.errors import SourceError
 from losscli.files.grammar import number_in_quotes, quoted
+from losscli.files.loaded import Loaded
 from losscli.files.raw import Raw, sentences
-from losscli.files.source import format_of, open_source
+from losscli.files.source import format_of, open_source, placed
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ def read_case(path: str, *, form: str | None = None, stdin: BinaryIO | None = No
         told = "yaml"
     with sentences(raw.origin):
         values: dict[str, Any] = format_of(told).read_case(raw)
+    for name, value in values.items() if path != "-" else ():
+        if isinstance(value, Loaded):
+            values[name] = placed(value, path, told)
     loss, expect = values.pop("loss", None), values.pop("expect", None)
     if not (loss is None or isinstance(loss, str)):
         raise SourceError(f"{raw.origin}: loss is {_shown(loss)}; expected the name of a loss.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from numpy.typing import NDArray
+
 from losscli.errors import SourceError
 from losscli.files.columns import pick_columns
 from losscli.files.keys import listed
-from losscli.files.loaded import Loaded
+from losscli.files.loaded import Loaded, Part
 from losscli.files.raw import Raw
 from losscli.files.table import Table
 
@@ -24,7 +26,17 @@ def read(raw: Raw, selector: str | None, *, words: bool, separator: str = ",") -
     array = table.columns(picked, words)
     names = tuple(table.names[i] for i in picked) if table.names else ()
     origin = raw.origin if selector is None else f"{raw.origin}#{selector}"
-    return Loaded(array, origin, names, _inferred(table, len(picked), names, len(array)))
+    part = _part(table, picked, array)
+    return Loaded(array, origin, names, _inferred(table, len(picked), names, len(array)), part)
+
+
+def texts(raw: Raw, column: str, *, separator: str = ",") -> list[str]:
+    """One column, as it is written."""
+    table = Table(raw, separator, words=False)
+    picked = pick_columns(column, table.names, table.width, table.origin)
+    if len(picked) > 1:
+        raise SourceError(f"{table.origin}: {column} is {len(picked)} columns; expected one.")
+    return table.texts(picked)
 
 
 def read_case(raw: Raw, *, separator: str = ",") -> dict[str, Any]:
@@ -42,7 +54,8 @@ def read_case(raw: Raw, *, separator: str = ",") -> dict[str, Any]:
             array = array.reshape(-1, 1)  # input_0 alone is a table of one column
         names = tuple(table.names[i] for i in picked)
         inferred = _inferred(table, len(picked), names, len(array))
-        values[name] = Loaded(array, f"{table.origin}#{name}", names, inferred)
+        part = _part(table, picked, array)
+        values[name] = Loaded(array, f"{table.origin}#{name}", names, inferred, part)
     return values
 
 
@@ -66,6 +79,10 @@ def _inputs(names: tuple[str, ...], origin: str) -> dict[str, list[int]]:
                 f'{origin} has no column "{key}_{min(missing)}" among those of {key}.'
             )
     return {key: [places[place] for place in sorted(places)] for key, places in inputs.items()}
+
+
+def _part(table: Table, picked: list[int], array: NDArray[Any]) -> Part:
+    return Part(columns=tuple(picked), skip=table.skip, words=array.dtype.kind == "U")
 
 
 def _inferred(table: Table, width: int, names: tuple[str, ...], rows: int) -> str:

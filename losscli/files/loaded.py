@@ -10,6 +10,18 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
+class Part:
+    """Where in a file an array stands, for whoever wants to read it again."""
+
+    path: str = ""
+    form: str = ""  # csv, tsv, npy, npz, ...
+    columns: tuple[int, ...] = ()  # of a table
+    skip: int = 0  # lines above its numbers
+    words: bool = False  # whether it holds words
+    key: str = ""  # of an archive
+
+
+@dataclass(frozen=True)
 class Loaded:
     """An array, and where it came from.
 
@@ -21,6 +33,7 @@ class Loaded:
     origin: str  # "pred.csv", "in place", "standard input", "run.npz#logits"
     columns: tuple[str, ...] = ()  # the names of the columns read, where the source has a header
     inferred: str = ""  # one line on what was inferred, for stderr
+    part: Part | None = None  # None where it is from no file, or from a file of another kind
 
 
 def described(array: NDArray[Any], origin: str) -> str:

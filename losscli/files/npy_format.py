@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from losscli.errors import LosscliError, SourceError
-from losscli.files.loaded import Loaded, described
+from losscli.files.loaded import Loaded, Part, described
 from losscli.files.raw import Raw, reason
 
 MAGIC = b"\x93NUMPY"
@@ -31,7 +31,7 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
             with raw.open() as stream:
                 array = np.lib.format.read_array(stream, allow_pickle=False)
     array = checked(np.asarray(array), raw.origin, words)
-    return Loaded(array, raw.origin, inferred=described(array, raw.origin))
+    return Loaded(array, raw.origin, (), described(array, raw.origin), Part())
 
 
 def read_case(raw: Raw) -> dict[str, Any]:

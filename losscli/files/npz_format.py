@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from losscli.errors import SourceError
 from losscli.files.grammar import quoted
 from losscli.files.keys import listed, near
-from losscli.files.loaded import Loaded, described
+from losscli.files.loaded import Loaded, Part, described
 from losscli.files.npy_format import MAGIC, checked, numpy_reading
 from losscli.files.raw import Raw
 
@@ -62,7 +62,7 @@ def _names(archive: zipfile.ZipFile, origin: str) -> list[str]:
 def _loaded(archive: zipfile.ZipFile, name: str, origin: str, words: bool) -> Loaded:
     where = f"{origin}#{name}"
     array = checked(_member(archive, f"{name}.npy", where), where, words)
-    return Loaded(array, where, inferred=described(array, where))
+    return Loaded(array, where, (), described(array, where), Part(key=name))
 
 
 def _member(archive: zipfile.ZipFile, member: str, where: str) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -63,7 +64,40 @@ def read(
     raw, form = open_source(name, label=label, form=form, base=base, stdin=stdin)
     with sentences(raw.origin):
         loaded: Loaded = format_of(form).read(raw, selector, words=words)
-    return loaded
+    return loaded if name == "-" else placed(loaded, str((base or Path()) / name), form)
+
+
+def read_texts(
+    source: str,
+    key: str,
+    *,
+    label: str,
+    form: str | None = None,
+    base: Path | None = None,
+    stdin: BinaryIO | None = None,
+) -> tuple[str, ...]:
+    """What stands at `key` in the file of a source, as texts: a column, or what a key picks.
+
+    Of a table the texts are as they are written, 007 too. Errors: SourceError, MissingSource.
+    """
+    name, _ = split_selector(source, base)
+    raw, form = open_source(name, label=label, form=form, base=base, stdin=stdin)
+    with sentences(raw.origin):
+        reader = format_of(form)
+        if hasattr(reader, "texts"):
+            found: list[str] = reader.texts(raw, key)
+            return tuple(found)
+        array = reader.read(raw, key, words=True).array
+    if array.ndim != 1:
+        raise SourceError(f"{raw.origin}#{key} has {array.ndim} axes; expected one name a row.")
+    return tuple(map(str, array.tolist()))
+
+
+def placed(loaded: Loaded, path: str, form: str) -> Loaded:
+    """What was loaded, with where the file is."""
+    if loaded.part is None:
+        return loaded
+    return replace(loaded, part=replace(loaded.part, path=path, form=form))
 
 
 def open_source(

@@ -80,7 +80,7 @@ class Table:
     def _has_header(self, first: list[str], second: list[str] | None, words: bool) -> bool:
         all_words = number(first[0]) is None and (second is None or number(second[0]) is None)
         if words and self.width == 1 and all_words:
-            return is_header_of_words(first[0].strip(), lambda: self._texts([0])[1:])
+            return is_header_of_words(first[0].strip(), lambda: self.texts([0])[1:])
         return is_header(first, second, self.origin)
 
     def _numbers(self, picked: Sequence[int]) -> Iterator[NDArray[Any]]:
@@ -176,7 +176,7 @@ class Table:
         Words may look like integers (the classes of EMNIST are 0 to 9 and A to Z), but a fraction
         or "n/a" says that the column is one of numbers with a mistake in it, which `error` names.
         """
-        texts = self._texts(picked)
+        texts = self.texts(picked)
         numbers = [value for value in map(number, texts) if value is not None]
         if numbers and (
             not all(isinstance(value, int) for value in numbers)
@@ -185,7 +185,7 @@ class Table:
             raise error
         return np.array(texts, dtype=np.str_)
 
-    def _texts(self, picked: Sequence[int]) -> list[str]:
+    def texts(self, picked: Sequence[int]) -> list[str]:
         """The fields of these columns as they are written."""
         texts = []
         for above, lines in self._blocks():

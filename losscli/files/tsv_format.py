@@ -17,3 +17,8 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
 def read_case(raw: Raw) -> dict[str, Any]:
     """As CSV, with tabs between fields."""
     return csv_format.read_case(raw, separator="\t")
+
+
+def texts(raw: Raw, column: str) -> list[str]:
+    """As CSV, with tabs between fields."""
+    return csv_format.texts(raw, column, separator="\t")

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
 TINY = float(np.float32(1e-12))  # PyTorch keeps its 1e-12 in single precision, for float64 too
+
+
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """Undecided everywhere, and the targets themselves."""
+    half = np.full(tensors["input"].shape, 0.5)
+    yield Guess("a probability of 0.5 everywhere", {"input": half}, ("ln 2", float(np.log(2))))
+    sure = {"input": tensors["target"]}
+    yield Guess(PERFECT, sure, otherwise="the floor of these soft targets")
 
 
 def bce(
@@ -44,7 +55,7 @@ def bce(
     ] = None,
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)")]:
+) -> Annotated[Terms, Rows("(*)", guesses=guesses)]:
     """Binary cross-entropy between a target probability and a predicted probability.
 
     For yes-or-no questions where the model answers in probabilities. Where it ends in a sigmoid, leave

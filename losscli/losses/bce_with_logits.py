@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import of_few, yes_or_no
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -23,7 +24,7 @@ def bce_with_logits(
     ] = None,
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)")]:
+) -> Annotated[Terms, Rows("(*)", guesses=of_few(yes_or_no))]:
     """Binary cross-entropy between a target probability and the sigmoid of a raw score.
 
     For yes-or-no questions, one a column in multi-label tasks. It takes raw scores: bce takes

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any
 
 import numpy as np
 
 from losscli.errors import ShapeError
+from losscli.guesses import Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text
 from losscli.numerics import cosine_shortfall, shrunk, summed_like, summed_text
 from losscli.parameters import Array, Option, Rows, Tensor
@@ -27,6 +29,18 @@ def vectors(input1: Array, input2: Array, target: Array) -> dict[str, Laid]:
     )
 
 
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """A cosine of 0 and of 1 everywhere."""
+    shapes = {name: tensors[name].shape for name in ("input1", "input2")}
+    if not all(shape[-1] for shape in shapes.values()):
+        return
+    none = {name: np.zeros(shape) for name, shape in shapes.items()}
+    yield Guess("a cosine of 0 everywhere", none)
+    same = {name: np.full(shape, 1e15) for name, shape in shapes.items()}
+    yield Guess("a cosine of 1 everywhere", same)
+
+
 def cosine_embedding(
     input1: Annotated[Array, Tensor("the first of each pair", "(N, D) or (D)", predicted=True)],
     input2: Annotated[Array, Tensor("the second of each pair", "(N, D) or (D)", predicted=True)],
@@ -37,7 +51,7 @@ def cosine_embedding(
     *,
     margin: Annotated[float, Option("how similar other pairs may be, from -1 to 1")] = 0.0,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(N)", row="pair", layout=vectors)]:
+) -> Annotated[Terms, Rows("(N)", row="pair", layout=vectors, guesses=guesses)]:
     """How far two vectors are from pointing the same way, or other ways than each other.
 
     For embeddings where only the direction counts, not the length: pairs that belong together are turned

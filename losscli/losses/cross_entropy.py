@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from losscli import checks
 from losscli.errors import KindError, UsageError
+from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row, shape_text
 from losscli.numerics import Softmax, label_weights, pick, put, softmax_parts
 from losscli.parameters import Array, Option, Rows, Tensor
@@ -56,6 +58,36 @@ def row_weights(
     return label_weights(target, weight, ignore_index, input.dtype)
 
 
+def guesses(tensors: Tensors, options: Options, few: bool) -> Iterator[Guess]:
+    """The least that the targets allow, and the same probability for every class.
+
+    Of class indices one row stands for all, unless smoothing spreads the weights of other classes.
+    """
+    input, target, weight = tensors["input"], tensors["target"], tensors.get("weight")
+    axis, smoothing = min(1, input.ndim - 1), options["label_smoothing"]
+    classes = input.shape[axis]
+    labels = target.dtype.kind in "iu"
+    alike = labels and (weight is None or not smoothing)
+    if classes < 2 or not (alike or few):
+        return
+    row: Tensors = {}
+    q = np.moveaxis(target, axis, -1) if not labels else np.eye(classes)[target % classes]
+    if alike:
+        label = 1 if options["ignore_index"] == 0 else 0
+        row, q, axis = {"target": np.array(label)}, np.eye(classes)[label], 0
+    q = q * (1 - smoothing) + smoothing / classes
+    wq = q if alike or weight is None else q * weight.reshape(-1)
+    shape = np.moveaxis(wq, -1, axis).shape
+    yield uniform(classes, {**row, "input": np.zeros(shape)}, alike=alike)
+    if (wq >= 0).all():
+        best = np.log(np.where(wq > 0, wq, np.exp(-1.0)))
+        best = np.where(wq > 0, best, -FAR)
+        floor = f"the floor of label smoothing {smoothing:g}" if smoothing else ""
+        floor = floor if labels else "the floor of these soft targets"
+        least = {**row, "input": np.moveaxis(best, -1, axis)}
+        yield Guess(PERFECT, least, otherwise=floor, alike=alike)
+
+
 def cross_entropy(
     input: Annotated[
         Array, Tensor("raw scores (logits), one for each class", "(N, C, *) or (C)", predicted=True)
@@ -84,6 +116,7 @@ def cross_entropy(
         layout=scores_and_targets,
         counts=row_weights,
         counted="the weights of the targets",
+        guesses=guesses,
     ),
 ]:
     """Minus the log-probability that a softmax of raw scores gives to the true class.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from losscli import checks
 from losscli.errors import KindError, RangeError, ShapeError
+from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
@@ -51,6 +53,33 @@ def one_sample_a_row(
     }
 
 
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """The same probability for every class in every frame, and one alignment that is certain."""
+    log_probs = tensors["log_probs"]
+    classes = log_probs.shape[-1]
+    same = np.full(log_probs.shape, -np.log(classes))
+    yield Guess(f"a uniform guess over {classes} classes in every frame", {"log_probs": same})
+    laid = one_sample_a_row(**tensors)
+    frames = laid["log_probs"].array.reshape(len(log_probs), -1, classes)
+    certain = np.full(frames.shape, -np.inf)
+    targets = np.atleast_2d(laid["targets"].array)
+    lengths = np.atleast_1d(laid["target_lengths"].array)
+    for n, (labels, length) in enumerate(zip(targets, lengths, strict=True)):
+        path = _alignment(labels[:length].tolist(), options["blank"])
+        path += [options["blank"]] * (len(log_probs) - len(path))
+        certain[range(len(log_probs)), n, path[: len(log_probs)]] = 0
+    yield Guess(PERFECT, {"log_probs": certain.reshape(log_probs.shape)})
+
+
+def _alignment(labels: list[int], blank: int) -> list[int]:
+    """The shortest way to say the labels: one frame each, with a blank between equal ones."""
+    path: list[int] = []
+    for label in labels:
+        path += [blank, label] if path[-1:] == [label] else [label]
+    return path
+
+
 def ctc(
     log_probs: Annotated[
         Array,
@@ -85,7 +114,12 @@ def ctc(
 ) -> Annotated[
     Terms,
     Rows(
-        "(N)", row="sample", layout=one_sample_a_row, least=32, divided="the length of its target"
+        "(N)",
+        row="sample",
+        layout=one_sample_a_row,
+        least=32,
+        divided="the length of its target",
+        guesses=guesses,
     ),
 ]:
     """Minus the log-probability of a label sequence, summed over all its alignments to the frames.

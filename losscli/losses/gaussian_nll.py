@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
 from losscli.errors import ShapeError
+from losscli.guesses import Guess, Options, Tensors, of_few, text_of
 from losscli.layout import Laid, shape_text
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
@@ -29,6 +31,18 @@ def variance_by_row(input: Array, target: Array, var: Array) -> dict[str, Laid]:
     )
 
 
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """Every mean right, with the variances as they are; and the targets' own mean and variance."""
+    input, target, var = tensors["input"], tensors["target"], tensors["var"]
+    if target.shape == input.shape:
+        yield Guess("these variances with every mean right", {"input": target})
+    mean, spread = np.mean(target), np.var(target)
+    same = {"input": np.full(input.shape, mean), "var": np.full(var.shape, spread)}
+    name = f"mean {text_of(mean)} and variance {text_of(spread)} everywhere, those of the targets"
+    yield Guess(name, same)
+
+
 def gaussian_nll(
     input: Annotated[Array, Tensor("predicted means", "(N, *) or (*)", predicted=True)],
     target: Annotated[Array, Tensor("true values", "(N, *) or (*)")],
@@ -46,7 +60,7 @@ def gaussian_nll(
     full: Annotated[bool, Option("add the constant 0.5 ln(2 pi)")] = False,
     eps: Annotated[float, Option("the least variance", above=0)] = 1e-6,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(N, *)", layout=variance_by_row)]:
+) -> Annotated[Terms, Rows("(N, *)", layout=variance_by_row, guesses=guesses)]:
     """Negative log-density of the target under a normal distribution with predicted mean and variance.
 
     For regression that also says how sure it is: the model predicts a mean and a variance, and pays for

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, same_shape
 from losscli.numerics import kept
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
+
+
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """A distance of 0 everywhere, and that of the margin for pairs that do not belong together."""
+    input, target = tensors["input"], tensors["target"]
+    yield Guess("a distance of 0 everywhere", {"input": np.zeros(input.shape)})
+    best = np.where(target == 1, 0, max(options["margin"], 0))
+    yield Guess(
+        PERFECT, {"input": same_shape(best, input)}, otherwise="every pair as near as it should be"
+    )
 
 
 def hinge_embedding(
@@ -19,7 +32,7 @@ def hinge_embedding(
     *,
     margin: Annotated[float, Option("how far apart other pairs should be")] = 1.0,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)", row="pair")]:
+) -> Annotated[Terms, Rows("(*)", row="pair", guesses=guesses)]:
     """The distance of a pair that belongs together, and what other pairs lack to a margin.
 
     For embeddings of pairs with a label, similar or not, where the distance is computed beforehand, for

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import constants
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -16,7 +17,7 @@ def huber(
     *,
     delta: Annotated[float, Option("where the parabola turns into a line", above=0)] = 1.0,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)")]:
+) -> Annotated[Terms, Rows("(*)", guesses=constants)]:
     """Squared error near zero, absolute error beyond delta.
 
     For regression with outliers: smooth at the bottom like mse, linear in the tails like l1, so that a

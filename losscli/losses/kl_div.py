@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, uniform
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
+
+
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """The target itself, and a uniform guess over the last axis of a row or of rows of classes."""
+    input, target = tensors["input"], tensors["target"]
+    if target.shape != input.shape:
+        return
+    some = np.log(np.where(target > 0, target, 1))  # of probability 0 nothing counts
+    yield Guess(PERFECT, {"input": target if options["log_target"] else some})
+    if input.ndim in (1, 2) and input.shape[-1] > 1:
+        classes = input.shape[-1]
+        yield uniform(classes, {"input": np.full(input.shape, -np.log(classes))})
 
 
 def kl_div(
@@ -16,7 +31,9 @@ def kl_div(
     *,
     log_target: Annotated[bool, Option("target holds logarithms, as input does")] = False,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)", reductions=("none", "mean", "batchmean", "sum"))]:
+) -> Annotated[
+    Terms, Rows("(*)", reductions=("none", "mean", "batchmean", "sum"), guesses=guesses)
+]:
     """How far the model's distribution is from the true one, from the model's log-probabilities.
 
     For soft targets: distillation, label distributions, variational terms. Up to the entropy of the

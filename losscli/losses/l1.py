@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import constants_with_median
 from losscli.numerics import sign, unit
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
@@ -16,7 +17,7 @@ def l1(
     target: Annotated[Array, Tensor("true values", "(*)", complex=True)],
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)")]:
+) -> Annotated[Terms, Rows("(*)", guesses=constants_with_median)]:
     """Absolute difference between prediction and true value.
 
     For regression where outliers should not count more than they must: it is least where the prediction

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, same_shape
 from losscli.layout import Laid, as_many_axes
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
@@ -18,6 +20,16 @@ def pairs(input1: Array, input2: Array, target: Array) -> dict[str, Laid]:
     return {}
 
 
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """Equal scores, and every pair in its order by more than the margin."""
+    first, second = np.zeros(tensors["input1"].shape), np.zeros(tensors["input2"].shape)
+    yield Guess("equal scores in every pair", {"input1": first, "input2": second})
+    right = (1 + abs(options["margin"])) * np.sign(tensors["target"])
+    ordered = {"input1": same_shape(right, first, second), "input2": second}
+    yield Guess(PERFECT, ordered, otherwise="every pair in its order, where it has one")
+
+
 def margin_ranking(
     input1: Annotated[Array, Tensor("scores of the first of each pair", "(*)", predicted=True)],
     input2: Annotated[Array, Tensor("scores of the second of each pair", "(*)", predicted=True)],
@@ -25,7 +37,7 @@ def margin_ranking(
     *,
     margin: Annotated[float, Option("how much higher it should be")] = 0.0,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)", row="pair", layout=pairs)]:
+) -> Annotated[Terms, Rows("(*)", row="pair", layout=pairs, guesses=guesses)]:
     """How far two scores are from standing in the right order, by a margin.
 
     For learning to rank from pairs: only the order counts, so the scores need no scale of their own.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from losscli.guesses import constants
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -13,7 +14,7 @@ def mse(
     target: Annotated[Array, Tensor("true values", "(*)")],
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)")]:
+) -> Annotated[Terms, Rows("(*)", guesses=constants)]:
     """Squared difference between prediction and true value.
 
     For regression where large errors hurt most: it is least where the prediction is the mean of the

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import numpy as np
 
 from losscli import checks
 from losscli.errors import ShapeError
+from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
 from losscli.numerics import pick
 from losscli.parameters import Array, Rows, Tensor
@@ -33,6 +34,17 @@ def scores_and_labels(input: Array, target: Array) -> dict[str, Laid]:
     }
 
 
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """All scores equal, and every true one above the others by the margin of 1."""
+    input, target = tensors["input"], tensors["target"]
+    yield Guess("all scores equal", {"input": np.zeros(input.shape)})
+    if target.shape == input.shape and input.ndim:
+        before = np.cumprod(target >= 0, axis=-1) > 0  # what stands behind the first -1 is not read
+        true = np.eye(input.shape[-1])[target] * before[..., None]
+        yield Guess(PERFECT, {"input": true.max(-2)})
+
+
 def multi_label_margin(
     input: Annotated[
         Array, Tensor("raw scores, one for each class", "(N, C) or (C)", predicted=True)
@@ -40,7 +52,7 @@ def multi_label_margin(
     target: Annotated[Array, Tensor("true class indices, ended by -1", "(N, C) or (C)", "indices")],
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_labels)]:
+) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_labels, guesses=guesses)]:
     """How far the scores of the true classes are from beating every other score by 1.
 
     For several classes at once out of many, given as lists of their indices: the hinge loss of every

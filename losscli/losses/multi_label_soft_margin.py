@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.errors import ShapeError
+from losscli.guesses import of_few, yes_or_no
 from losscli.layout import Laid
 from losscli.numerics import mean_over
 from losscli.parameters import Array, Rows, Tensor
@@ -49,7 +50,16 @@ def multi_label_soft_margin(
     *,
     classes: int,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)", row="row", layout=classes_behind, told=number_of_classes)]:
+) -> Annotated[
+    Terms,
+    Rows(
+        "(*)",
+        row="row",
+        layout=classes_behind,
+        told=number_of_classes,
+        guesses=of_few(yes_or_no),
+    ),
+]:
     """Binary cross-entropy of the raw scores of many labels, averaged over the classes of each row.
 
     For several classes at once, given as a 1 for each true class and a 0 for every other. It is

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
 from losscli import checks
 from losscli.errors import ShapeError
+from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
 from losscli.numerics import mean_over, pick, put
 from losscli.parameters import Array, Option, Rows, Tensor
@@ -26,6 +28,16 @@ def scores_and_label(input: Array, target: Array, weight: Array | None) -> dict[
     return {"input": scores, "target": Laid(target)}
 
 
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """All scores equal, and the true one far above."""
+    input, target = tensors["input"], tensors["target"]
+    yield Guess("all scores equal", {"input": np.zeros(input.shape)})
+    if input.ndim:
+        far = FAR * (1 + abs(options["margin"])) * np.eye(input.shape[-1])[target]
+        yield Guess(PERFECT, {"input": far.reshape(input.shape)})
+
+
 def multi_margin(
     input: Annotated[
         Array, Tensor("raw scores, one for each class", "(N, C) or (C)", predicted=True)
@@ -39,7 +51,7 @@ def multi_margin(
     p: Annotated[int, Option("the power of what is missing", choices=(1, 2))] = 1,
     margin: Annotated[float, Option("how far above the others the true score should be")] = 1.0,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_label)]:
+) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_label, guesses=guesses)]:
     """How far the true class's score is from beating every other score by a margin.
 
     For one class out of many when scores need not be probabilities: the hinge loss of support vector

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
 from losscli import checks
+from losscli.guesses import PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row
 from losscli.numerics import label_weights, pick, put
 from losscli.parameters import Array, Option, Rows, Tensor
@@ -23,6 +25,18 @@ def row_weights(input: Array, target: Array, weight: Array | None, *, ignore_ind
     """What each row counts for in a mean: its target's weight, 0 if ignored."""
     checks.class_indices("nll", "target", target, input.shape[-1], ignore_index)
     return label_weights(target, weight, ignore_index, input.dtype)
+
+
+def guesses(tensors: Tensors, options: Options, few: bool) -> Iterator[Guess]:
+    """All the probability on the true class, and the same for every class; one row stands for all."""
+    input = tensors["input"]
+    classes = input.shape[min(1, input.ndim - 1)]
+    label = np.array(1 if options["ignore_index"] == 0 else 0)
+    if classes < 2:
+        return
+    row = {"input": np.zeros(classes), "target": label}
+    yield Guess(PERFECT, row, alike=True)
+    yield uniform(classes, {**row, "input": np.full(classes, -np.log(classes))}, alike=True)
 
 
 def nll(
@@ -45,6 +59,7 @@ def nll(
         layout=log_probs_and_labels,
         counts=row_weights,
         counted="the weights of the targets",
+        guesses=guesses,
     ),
 ]:
     """Minus the log-probability that was given for the true class.

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import Guess, Options, Tensors, everywhere, of_few, same_shape, text_of
 from losscli.numerics import log_of_sum
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
+
+
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """Every rate its count, and the mean of the counts as every rate."""
+    input, target = tensors["input"], tensors["target"]
+    if not (target >= 0).all():
+        return
+    rates, mean = np.maximum(same_shape(target, input), 1e-30), np.mean(target)
+    if options["log_input"]:
+        yield Guess("every rate equal to its count", {"input": np.log(rates)})
+        yield Guess(
+            f"a rate of {text_of(mean)} everywhere, the mean count",
+            {"input": np.full(input.shape, np.log(mean))},
+        )
+    else:
+        yield Guess("every rate equal to its count", {"input": rates})
+        yield everywhere("the mean count", mean, input)
 
 
 def poisson_nll(
@@ -20,7 +40,7 @@ def poisson_nll(
     full: Annotated[bool, Option("add Stirling's approximation of ln target!")] = False,
     eps: Annotated[float, Option("added to a rate before its logarithm")] = 1e-8,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)")]:
+) -> Annotated[Terms, Rows("(*)", guesses=guesses)]:
     """Negative log-probability of a count under a Poisson distribution with the predicted rate.
 
     For counts: visits, clicks, photons, goals. The model predicts the logarithm of a rate, or with

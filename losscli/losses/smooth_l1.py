@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import constants
 from losscli.numerics import sign
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
@@ -17,7 +18,7 @@ def smooth_l1(
     *,
     beta: Annotated[float, Option("where the parabola turns into a line", at_least=0)] = 1.0,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)")]:
+) -> Annotated[Terms, Rows("(*)", guesses=constants)]:
     """Absolute error with its corner rounded off within beta.
 
     For regression with outliers, boxes of object detectors above all: the pull of an element is never

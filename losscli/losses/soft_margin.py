@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 
+from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
+
+
+@of_few
+def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
+    """Undecided everywhere, and every score far on the right side."""
+    input, target = tensors["input"], tensors["target"]
+    undecided = np.zeros(input.shape)
+    yield Guess("scores of 0 everywhere", {"input": undecided}, ("ln 2", float(np.log(2))))
+    right = np.broadcast_to(FAR * np.sign(target), input.shape)
+    yield Guess(PERFECT, {"input": right}, otherwise="every score far on the right side")
 
 
 def soft_margin(
@@ -17,7 +29,7 @@ def soft_margin(
     ],
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)")]:
+) -> Annotated[Terms, Rows("(*)", guesses=guesses)]:
     """Logistic loss of a raw score whose label is 1 or -1.
 
     For yes-or-no questions with labels 1 and -1. It is bce-with-logits of (target + 1) / 2, for labels 1

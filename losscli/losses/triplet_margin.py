@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.triplets import by_norm, laid_out, triplet_terms
+from losscli.triplets import by_norm, guesses, laid_out, triplet_terms
 from losscli.work import Show, Terms, quiet
 
 
@@ -22,7 +22,9 @@ def triplet_margin(
         bool, Option("use the positive's distance to the negative where it is smaller")
     ] = False,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)", row="triple", layout=partial(laid_out, "triplet-margin"))]:
+) -> Annotated[
+    Terms, Rows("(*)", row="triple", layout=partial(laid_out, "triplet-margin"), guesses=guesses)
+]:
     """How much nearer an anchor is to its positive than to its negative, as far as a margin asks.
 
     For embeddings: things that belong together are pulled together until others are `margin` farther

@@ -11,7 +11,7 @@ import numpy as np
 
 from losscli.distances import NAMED, checked, is_function, measured_by, name_of
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.triplets import laid_out, triplet_terms
+from losscli.triplets import guesses, laid_out, triplet_terms
 from losscli.work import Show, Terms, quiet
 
 NAME = "triplet-margin-with-distance"
@@ -31,7 +31,7 @@ def triplet_margin_with_distance(
         bool, Option("use the positive's distance to the negative where it is smaller")
     ] = False,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(*)", row="triple", layout=partial(laid_out, NAME))]:
+) -> Annotated[Terms, Rows("(*)", row="triple", layout=partial(laid_out, NAME), guesses=guesses)]:
     """How much nearer an anchor is to its positive than to its negative, by a distance of your choice.
 
     For embeddings where another distance than a norm is meant: the cosine distance, or one of your own.

@@ -25,6 +25,7 @@ Piece = tuple[str, str]
 PageLine = list[Piece]
 
 MARGIN = 4
+SCALE = (12, 48)  # the cells of a scale, at least and at most
 LABEL = (16, 30)  # the width of the column of names, at least and at most
 
 
@@ -87,6 +88,7 @@ class _Page:
                 yield from self._note(remark, MARGIN + 2)
         yield []
         yield self._result()
+        yield from self._references()
         for warning in self.sheet.warnings:
             yield from self._note(warning, 0)
 
@@ -143,6 +145,52 @@ class _Page:
             ("" if full is None else self._spelled(f"   {text_of(full)}"), "note"),
         ]
 
+    def _references(self) -> Iterator[PageLine]:
+        """The losses to compare with: on a scale where this one lies among them, else in words."""
+        references, value = self.sheet.references, self.sheet.value
+        if value is None or not references:
+            return
+        (low, _), (high, _) = references[0], references[-1]
+        if not low <= value <= high:
+            where = "above" if value > high else "below"
+            these = {1: "this", 2: "both of these"}.get(len(references), "all of these")
+            yield from self._note(f"{text_of(value)} is {where} {these}:")
+        elif low < high:
+            ends = [self._spelled(f"{text_of(one)}: {name}") for one, name in references]
+            room = self.width - MARGIN - sum(map(len, ends)) - 2
+            if len(references) == 2 and room >= SCALE[0]:
+                yield self._scale(ends[0], ends[1], room)
+                return
+            ends = [self._spelled(text_of(one)) for one in (low, high)]
+            yield self._scale(ends[0], ends[1], self.width - MARGIN - sum(map(len, ends)) - 2)
+        numbers = [self._spelled(text_of(one)) for one, _ in references]
+        points = _Column.of(numbers, "")
+        for text, (_, name) in zip(numbers, references, strict=True):
+            first, *rest = wrapped(self._spelled(name), self.width - MARGIN - 2 - points.width - 2)
+            yield [(" " * (MARGIN + 2), ""), (points.set(text), "result"), (f"  {first}", "note")]
+            for more in rest:
+                yield [(" " * (MARGIN + 4 + points.width), ""), (more, "note")]
+
+    def _scale(self, low: str, high: str, room: int) -> PageLine:
+        """`0 ├────●──┤ 1.099`; only what is equal to an end stands on it."""
+        cells = min(room, SCALE[1])
+        numbers = [float(one) for one, _ in self.sheet.references]
+        bar, tick, left, right, spot = "-|||O" if self.ascii else "─┼├┤●"
+        line = [bar] * cells
+        for number in numbers:
+            line[_cell(number, numbers, cells)] = tick
+        line[0], line[-1] = left, right
+        assert self.sheet.value is not None
+        at = _cell(float(self.sheet.value), numbers, cells)
+        return [
+            (" " * MARGIN, ""),
+            (f"{low} ", "note"),
+            ("".join(line[:at]), "relation"),
+            (spot, "mark"),
+            ("".join(line[at + 1 :]), "relation"),
+            (f" {high}", "note"),
+        ]
+
     def _table(self, table: Table) -> Iterator[PageLine]:
         """A table of numbers, in as many columns as fit, with ⋯ where indices are left out."""
         if table.caption:
@@ -169,6 +217,15 @@ class _Page:
                 between = " " * len(dots if j in gaps else "  ")
                 line.append((between + points[j].set(row[j]), "result"))
             yield line
+
+
+def _cell(value: float, numbers: Sequence[float], cells: int) -> int:
+    """Where a number lies on a scale of so many cells, from the first to the last of the numbers."""
+    low, high = numbers[0], numbers[-1]
+    if value in (low, high):
+        return 0 if value == low else cells - 1
+    share = (value / 2 - low / 2) / (high / 2 - low / 2)  # the halves do not overflow
+    return min(max(round(share * (cells - 1)), 1), cells - 2)
 
 
 def _row(entry: Entry, ascii: bool) -> _Row:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Number = Decimal | float  # a decimal as it is printed; nan and infinities as they are
 
+EACH = 6  # so many unreduced values are named beside a reduction
 PAIRS = 16  # so many pairs of classes are worked out; of more there is a table
 _AXES = {"T": "frame", "S": "place", "D": "component", "K": "label"}
 _PARTS = ("real", "imaginary")
@@ -128,6 +129,8 @@ class _Sheet:
             shape = f"({', '.join(map(str, array.shape))})"
             holds = problem.holds(tensor)
             kind = f" {holds}" if holds.startswith("class") else ""
+            if array.dtype.kind in "fc" and array.dtype != problem.type_of(tensor):
+                kind += f" {array.dtype}"
             origin = e.origins.get(tensor, "")
             source = f" from {_clipped(origin)}" if origin not in ("", e.case, "in place") else ""
             yield f"{tensor} {shape}{kind}{source}"
@@ -136,8 +139,7 @@ class _Sheet:
             if value != problem.loss.options[option].default or option in used:
                 yield f"{option} {_option(value)}"
         yield f"reduction {problem.reduction}"
-        if problem.dtype == np.float32:
-            yield "float32"
+        yield str(problem.dtype)
 
     def _remarks(self) -> Iterator[str]:
         e = self.explanation
@@ -154,12 +156,24 @@ class _Sheet:
             yield f"divided by {text_of(self._short(ledger.denominator))}: {ledger.why}"
         else:
             yield ledger.why
+        if ledger.left_out_shown:
+            names = [self.explanation.row_name(k) for k in ledger.left_out_shown]
+            more = ledger.left_out - len(names)
+            yield f"left out: {', '.join(names)}{f', and {more} not shown' if more > 0 else ''}"
         others = [
             f"{kind} would be {text_of(self._short(value))}"
             for kind, value in ledger.others.items()
         ]
+        if ledger.kind != "none" and 1 < len(ledger.each) <= EACH:
+            each = ", ".join(text_of(self._short(value)) for value in ledger.each)
+            others.append(f"none would be [{each}]")
+        if ledger.by_rows is not None:
+            rows = f"{self.explanation.problem.count} {self.explanation.problem.loss.rows.row}s"
+            others.append(
+                f"over all {rows} alike it would be {text_of(self._short(ledger.by_rows))}"
+            )
         if others:
-            yield ", ".join(others)
+            yield "; ".join(others)
 
     # ---- steps
 

@@ -267,7 +267,7 @@ def cosine_shortfall(a: Array, b: Array, e1: Array | float, e2: Array | float) -
     anything cancels; c is b - t a with the rounding error of the product taken back.
     """
     dtype = a.dtype
-    a, b = a.astype(np.float64), b.astype(np.float64)
+    (a, e1), (b, e2) = _near_one(a, e1), _near_one(b, e2)  # as their fourth powers are multiplied
     aa, bb, ab = (a * a).sum(-1), (b * b).sum(-1), (a * b).sum(-1)
     t = (ab / aa)[..., None]
     c = b - t * a - product_error(t, a)
@@ -275,6 +275,14 @@ def cosine_shortfall(a: Array, b: Array, e1: Array | float, e2: Array | float) -
     whole = np.sqrt((aa + e1) * (bb + e2))
     short: Array = (apart + e1 * bb + e2 * aa + e1 * e2) / (whole * (whole + ab))
     return short.astype(dtype)
+
+
+def _near_one(x: Array, e: Array | float) -> tuple[Array, Array]:
+    """Vectors in float64, divided by powers of 2 that bring their largest components near 1, and e by
+    the squares of those."""
+    x = x.astype(np.float64)
+    _, exponent = np.frexp(np.abs(x).max(-1))
+    return np.ldexp(x, -exponent[..., None]), np.ldexp(np.float64(e), -2 * exponent)
 
 
 def product_error(x: Array, y: Array) -> Array:

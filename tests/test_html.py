@@ -317,8 +317,8 @@ def test_nothing_of_the_users_is_markup(tmp_path: Path) -> None:
 def test_warnings_references_and_pictures_have_their_place() -> None:
     from dataclasses import replace
 
-    from losscli.explanation import Reference
     from losscli.pictures import Bars
+    from losscli.references import Reference
 
     explanation = replace(
         losscli.explain("cross-entropy", **EXAMPLE),

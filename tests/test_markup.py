@@ -28,9 +28,10 @@ from tex_reader import arguments, of_latex, of_markdown, plain
 
 import losscli
 from losscli.cli import run
-from losscli.explanation import Explanation, Reference
+from losscli.explanation import Explanation
 from losscli.files.case import read_case
 from losscli.losses import NAMES
+from losscli.references import Reference
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = (

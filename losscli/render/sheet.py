@@ -21,8 +21,9 @@ from losscli.render.numbers import digits_for, holds, relation, rounded, short, 
 from losscli.render.typeset import readable
 
 if TYPE_CHECKING:
-    from losscli.explanation import Explanation, Line, Worked
+    from losscli.explanation import Explanation
     from losscli.pictures import Picture
+    from losscli.worked import Line, Worked
 
 Number = Decimal | float  # a decimal as it is printed; nan and infinities as they are
 

@@ -333,7 +333,7 @@ def test_ascii_says_what_the_signs_say(name: str) -> None:
     spelled = [("−", "-"), ("·", "*"), ("≤", "<="), ("≥", ">="), ("≠", "!="), ("≈", "~=")]
     spelled += [("²", "^2"), ("³", "^3"), ("Σ", "sum"), ("∂", "d"), ("α", "alpha"), ("β", "beta")]
     spelled += [("∞", "inf"), ("⋯", "...")]
-    explanation = replace(sample(name), pictures=())  # which are drawn with other signs
+    explanation = replace(sample(name), pictures=(), references=())  # drawn with other signs
     text = explanation.to_text(width=200)
     text = re.sub(r"√([\w.]+)(?!\()", r"sqrt(\1)", text).replace("√", "sqrt")
     for sign, words in spelled:

@@ -191,7 +191,7 @@ class _Document:
     # ---- steps
 
     def _part(self, part: Part) -> Iterator[str]:
-        formula = self.tex.equation(part.formula, self.numbers)
+        formula = self.tex.equation(part.indexed, self.numbers)
         yield ""
         yield rf"\step{{{part.number}}}{{{prose(part.note)}}}{{{formula}}}"
         split = [_split(number(entry.result)) for entry in part.entries]

@@ -71,7 +71,7 @@ class _Page:
     def _part(self, part: Part) -> Iterator[str]:
         # a step of no other name is called after what it works out
         yield f"### {part.number}. {escaped(part.note or name(part.formula.name))}"
-        yield f"$$\n{self.tex.equation(part.formula, WIDE)}\n$$"
+        yield f"$$\n{self.tex.equation(part.indexed, WIDE)}\n$$"
         if part.entries:
             yield self._entries(part)
         for table in part.tables:

@@ -15,7 +15,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from losscli.formula import Formula, Rest, Writer
+from losscli.formula import Rest, Writer
+from losscli.render.indices import OVER, Equation
 from losscli.render.numbers import text_of
 from losscli.render.typeset import cases
 
@@ -80,6 +81,11 @@ class Tex(Writer):
         match node:
             case Rest():
                 return r"\cdots", self.ATOM
+            case ast.Call(
+                func=ast.Name(id=function), args=[x], keywords=[ast.keyword(arg=key, value=index)]
+            ) if key == OVER:
+                sign = rf"\{function}{self.BELOW}{{{self.part(index, 0)}}}"
+                return f"{sign} {self.summand(x)}", self.PRODUCT
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as x) if not self.negative(x):
                 return f"-{self.part(x, 0)}", self.SIGN
             case ast.UnaryOp(op=ast.USub(), operand=ast.Call() as x) if _is_sum(x):
@@ -126,13 +132,6 @@ class Tex(Writer):
                 return self.applied(r"\ln", self.binary(ast.Constant(1), ast.Sub(), x)), self.ATOM
             case "log1p", [x]:
                 return self.applied(r"\ln", self.binary(ast.Constant(1), ast.Add(), x)), self.ATOM
-            case "pick", [x, k]:
-                return self.subscript(x, [k]), self.ATOM
-            case "sum", [x]:
-                return rf"\sum {self.summand(x)}", self.PRODUCT
-            case "sum", [x, ast.Name(id=axis)]:
-                below = f"{self.BELOW}{{{axis.lower()}}}"
-                return rf"\sum{below} {self.summand(x)}", self.PRODUCT
             case "sum", _:
                 return self.terms(args), self.SUM
             case (("max" | "min"), _):
@@ -155,6 +154,8 @@ class Tex(Writer):
             return f"{self.name(found[1])}{self.BELOW}{{{found[2]}}}"
         if name in _NAMES or len(name) == 1:
             return _NAMES.get(name, name)
+        if len(name) == 2 and name.endswith("′"):  # an index that is summed over
+            return f"{name[0]}'"
         words = name.replace("_", self.UNDERSCORE)
         return rf"\text{{{words}}}" if " " in words else rf"\mathrm{{{words}}}"
 
@@ -173,10 +174,10 @@ class Tex(Writer):
         }[type(op)]
 
     def subscript(self, value: ast.expr, parts: list[ast.expr]) -> str:
-        base = self.part(value, self.ATOM)
-        if "_{" in base:
-            base = f"{{{base}}}"
-        return f"{base}{self.BELOW}{{{', '.join(map(self.tucked, parts))}}}"
+        base, below = self.part(value, self.ATOM), ", ".join(map(self.tucked, parts))
+        if found := re.fullmatch(r"(.*?) ?_\{(.*)\}", base):  # u_1 of component d is u_{1, d}
+            base, below = found[1], f"{found[2]}, {below}"
+        return f"{base}{self.BELOW}{{{below}}}"
 
     # ---- what is only LaTeX's
 
@@ -243,16 +244,24 @@ class Tex(Writer):
             return whole
         return rf"\begin{{aligned}} {self.NEW_LINE.join(lines)} \end{{aligned}}"
 
-    def equation(self, formula: Formula, width: float) -> str:
-        """The whole formula, `name = expression`, to fit in about `width` points."""
-        branches = cases(formula.tree)
-        head = self.name(formula.name)
+    def equation(self, both: Equation, width: float) -> str:
+        """A whole formula, `name = expression`, to fit in about `width` points."""
+        left, right = both
+        branches = cases(right)
+        head = self.result(left)
         room = width - measure(head) - 20
         if len(branches) == 1:
-            tree = branches[0][0]
-            return f"{head} = {self.broken(tree, room)}"
+            return f"{head} = {self.broken(right, room)}"
         whens = [measure(self.part(c, 0)) for _, conditions in branches for c in conditions]
         return f"{head} = {self.choice(branches, room - max(whens) - 30)}"
+
+    def result(self, left: ast.expr) -> str:
+        """The left side; of a gradient the indices stand below what it is taken by."""
+        match left:
+            case ast.Subscript(value=ast.Name(id=name), slice=index) if name.startswith("d_"):
+                below = self.part(ast.Subscript(ast.Name(name[2:]), index), 0)
+                return rf"\frac{{\partial L}}{{\partial {below}}}"
+        return self.part(left, 0)
 
 
 class MarkdownTex(Tex):

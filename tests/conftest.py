@@ -1,4 +1,7 @@
-"""Hypothesis profiles: the same examples every time by default, more with LOSSCLI_THOROUGH=1."""
+"""Hypothesis profiles: by default the same 60 examples every time, or LOSSCLI_EXAMPLES of them.
+
+With LOSSCLI_THOROUGH=1 there are 1,500, new ones each time.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,11 @@ from hypothesis import HealthCheck, settings
 CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 
 settings.register_profile(
-    "default", derandomize=True, deadline=None, max_examples=60, suppress_health_check=CHECKS
+    "default",
+    derandomize=True,
+    deadline=None,
+    max_examples=int(os.environ.get("LOSSCLI_EXAMPLES", "60")),
+    suppress_health_check=CHECKS,
 )
 settings.register_profile(
     "thorough", deadline=None, max_examples=1500, suppress_health_check=CHECKS, print_blob=True

@@ -122,7 +122,7 @@ def test_every_number_arrives(loss: str, kind: str, data: st.DataObject) -> None
     case = data.draw(cases(loss, kind, dtype), label="case")
     problem = case.problem()
     tensors = {
-        name: array.astype(problem.type_of(name, alone=True)) if array.dtype.kind == "f" else array
+        name: array.astype(problem.type_of(name)) if array.dtype.kind == "f" else array
         for name, array in problem.tensors.items()
     }
     for name, array in tensors.items():

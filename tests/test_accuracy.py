@@ -644,3 +644,13 @@ def test_nearly_parallel_vectors_of_any_length(size: float) -> None:
     scale = 2.0 ** round(np.log2(size))
     found = losscli.compute("cosine-embedding", input1=a * scale, input2=b * scale, target=[1])
     assert ulps(found, truth) <= 4
+
+
+@pytest.mark.parametrize(
+    ("dtype", "r", "v"), [(np.float64, 1e200, 1e300), (np.float32, 1e25, 1e35)]
+)
+def test_a_square_that_overflows_beside_its_variance(dtype: type, r: float, v: float) -> None:
+    given = {"input": np.array([r], dtype), "target": np.array([0], dtype)}
+    value = losscli.compute("gaussian-nll", **given, var=np.array([v], dtype))
+    truth = 0.5 * (np.log(v) + r * (r / v))
+    assert value == pytest.approx(truth, rel=4 * float(np.finfo(dtype).eps))

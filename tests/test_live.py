@@ -37,6 +37,11 @@ def finite_truth(case: Case) -> bool:
     return triplets and largest(case) > (1e90 if double(case) else 1e10)
 
 
+def square_beside_variance(case: Case) -> bool:
+    """The squared residual overflows in PyTorch where the variance makes it finite."""
+    return case.loss == "gaussian-nll" and largest(case) > (1e150 if double(case) else 1e18)
+
+
 def small_beside_overflow(case: Case) -> bool:
     """exp(target) overflows in PyTorch where exp(target) * (target - input) does not."""
     if case.loss != "kl-div" or not case.options.get("log_target"):
@@ -128,6 +133,7 @@ def no_rows(case: Case) -> bool:
 VALUE_DEVIATIONS: tuple[Callable[[Case], bool], ...] = (
     finite_truth,
     small_beside_overflow,
+    square_beside_variance,
     infinite_complex_target,
     exp_overflows,
     no_rows,

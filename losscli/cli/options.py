@@ -204,7 +204,8 @@ def _common_parameters(loss: Loss) -> list[inspect.Parameter]:
     parameters = [p for p in _keyword_only(Common) if has.get(p.name, True)]
     reductions = loss.rows.reductions
     option = typer.Option(
-        metavar="|".join(reductions), help="how terms become one value [default mean]"
+        metavar="|".join(reductions),
+        help="how terms become one value; a mean is found also where the sum overflows [default mean]",
     )
     of_this_loss = _parameter("reduction", Literal.__getitem__(reductions), option)
     return [of_this_loss if p.name == "reduction" else p for p in parameters]

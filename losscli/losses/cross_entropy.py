@@ -152,6 +152,7 @@ def cross_entropy(
         All rows ignored, or only targets of weight 0: the mean is 0/0 = nan, also with smoothing.
         With smoothing, weights that are infinite or cancel give nan where PyTorch gives inf, or inf for nan.
         ignore_index leaves rows out; its class stays in the softmax.
+        With smoothing and scores near the largest float PyTorch's sums may be inf where this is finite.
 
     Errors
         A target of another shape, an index outside 0 to C - 1, ignore_index of 0 or more with

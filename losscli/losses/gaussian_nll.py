@@ -89,7 +89,8 @@ def gaussian_nll(
         eps is a floor, max(var, eps), not something that is added.
         Where var < eps the gradient is that at eps, up to 1e12 times the squared error.
         A negative loss is no mistake; without full a constant is missing.
-        Where the square overflows the loss is inf, also where the variance would make it finite.
+        Where the square overflows PyTorch's loss is inf, also where the variance makes it finite; this
+        one is finite then.
         Where eps is 0 in float32 and var is, too, the gradients are nan or infinite. Of no elements at all
         that by var is 0; in PyTorch nan where var is.
 
@@ -102,7 +103,7 @@ def gaussian_nll(
     """
     r = show("r = input - target", input - target, "residual")
     v = show("v = max(var, eps)", np.maximum(var, eps), "variance, at least eps")
-    z = show("z = r**2 / v", r * r / v, "squared residual in units of the variance")
+    z = show("z = r**2 / v", r * (r / v), "squared residual in units of the variance")
     if full:
         constant = 0.5 * math.log(2 * math.pi)
         loss = show(

@@ -39,6 +39,7 @@ def mse(
         The square has no factor 0.5, which huber and smooth-l1 have: the slope has a factor 2.
         Shapes (N, 1) and (N) broadcast to (N, N), which is hardly ever meant.
         A residual beyond 1.3e154 (float32: 1.8e19) has a square that overflows to inf.
+        PyTorch's gradient is inf where twice the residual is, also where the mean makes it finite.
 
     Errors
         Shapes that do not broadcast are refused.

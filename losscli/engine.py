@@ -26,7 +26,7 @@ from losscli.parameters import Array, Loss
 from losscli.reduction import ExactSum, Total, pairwise
 from losscli.work import Show, Terms, quiet
 
-BLOCK = 524_288  # bytes of the largest tensor in a block: the few arrays of a loss fit the cache
+BLOCK = 524_288  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
 T = TypeVar("T")
 
 # A block's arrays come and go by the thousand. glibc gives freed memory of this size back to the kernel
@@ -220,12 +220,13 @@ class Problem:
     def blocks(self) -> Iterator[Any]:
         """Indices into the rows that cut them into blocks."""
         rows = self.rows or (1,)
-        widest = max(
-            math.prod(seen.shape[seen.ndim - len(one.letters) :]) if not one.rowless else 1
+        width = sum(
+            math.prod(seen.shape[seen.ndim - len(one.letters) :])
             for one in self.laid.values()
+            if not one.rowless
             for seen in [one.view(one.array)]
         )
-        return cut(rows, max(self.loss.rows.least, BLOCK // self.dtype.itemsize // max(1, widest)))
+        return cut(rows, max(self.loss.rows.least, BLOCK // self.dtype.itemsize // max(1, width)))
 
     def block(self, index: Any) -> dict[str, Any]:
         """The tensors at `index` into the rows, floating-point ones in the computing type."""

@@ -98,6 +98,12 @@ def put(x: Array, k: Array, value: Array) -> None:
     flat[np.arange(len(flat)), k.ravel()] = np.ravel(value)
 
 
+def one_hot(index: Array, classes: int, dtype: Any = np.float64) -> Array:
+    """1 at the index and 0 at the other classes: from (...) to (..., C)."""
+    hot: Array = np.arange(classes) == index[..., None]
+    return hot.astype(dtype)
+
+
 def label_weights(
     target: Array, weight: Array | None, ignore_index: int, dtype: np.dtype[Any]
 ) -> Array:

@@ -288,3 +288,17 @@ def test_off_the_scale_it_is_said_in_words() -> None:
     assert "5.007 is above both of these:" in drawn and "●" not in drawn
     below = scale("kl-div", input=[[0.5, 0.5]], target=[[0.5, 0.5]])
     assert "is below both of these:" in below
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "nll", "multi-margin", "multi-label-margin"])
+def test_many_classes_take_little_memory(loss: str) -> None:
+    """No table of classes by classes is made: here that would be 20 GB."""
+    import tracemalloc
+
+    target = np.array([3] if loss != "multi-label-margin" else [[3] + [-1] * 49_999])
+    tracemalloc.start()
+    explanation = losscli.explain(loss, input=np.zeros((1, 50_000)), target=target, gradient=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert explanation.references
+    assert peak < 100e6

@@ -12,7 +12,7 @@ from losscli import checks
 from losscli.errors import KindError, UsageError
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row, shape_text
-from losscli.numerics import Softmax, label_weights, pick, put, softmax_parts
+from losscli.numerics import Softmax, label_weights, one_hot, pick, put, softmax_parts
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -71,10 +71,13 @@ def guesses(tensors: Tensors, options: Options, few: bool) -> Iterator[Guess]:
     if classes < 2 or not (alike or few):
         return
     row: Tensors = {}
-    q = np.moveaxis(target, axis, -1) if not labels else np.eye(classes)[target % classes]
     if alike:
-        label = 1 if options["ignore_index"] == 0 else 0
-        row, q, axis = {"target": np.array(label)}, np.eye(classes)[label], 0
+        row, axis = {"target": np.array(1 if options["ignore_index"] == 0 else 0)}, 0
+        q = one_hot(row["target"], classes)
+    elif labels:
+        q = one_hot(target % classes, classes)
+    else:
+        q = np.moveaxis(target, axis, -1)
     q = q * (1 - smoothing) + smoothing / classes
     wq = q if alike or weight is None else q * weight.reshape(-1)
     shape = np.moveaxis(wq, -1, axis).shape
@@ -248,7 +251,7 @@ def _of_distributions(
     if counts is not None:
         kept = target != ignore_index
         ignoring = not kept.all()
-        q = _one_hot(target, soft.exps)
+        q = one_hot(target, classes, input.dtype)
         text = "where(c == target, 1, 0)"
     if label_smoothing:
         q = q * (1 - label_smoothing) + label_smoothing / classes
@@ -323,16 +326,10 @@ def _show_log_of_sum(input: Array, soft: Softmax, show: Show) -> None:
 def _show_less_target(soft: Softmax, target: Array, show: Show) -> str:
     """Shows p and q; the formula of p - q, in which no digits are lost for a confident row."""
     p = show("p = exp(input - lse)", soft.probabilities(), "softmax", picks="target")
-    q = _one_hot(target, p)
+    q = one_hot(target, p.shape[-1], p.dtype)
     if (soft.rest > 1e-6).all():
         show("q = where(c == target, 1, 0)", q, "the target as 0 and 1", picks="target")
         return "(p - q)"
     others = np.where(q == 1, 0, p).sum(-1)
     show("miss = sum(where(c == target, 0, p))", others, "1 - p of the target")
     return "where(c == target, -miss, p)"
-
-
-def _one_hot(target: Array, like: Array) -> Array:
-    """1 at the target's class and 0 elsewhere."""
-    hot: Array = np.arange(like.shape[-1]) == target[..., None]
-    return hot.astype(like.dtype)

@@ -11,7 +11,7 @@ from losscli import checks
 from losscli.errors import ShapeError
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
-from losscli.numerics import mean_over, pick, put
+from losscli.numerics import mean_over, one_hot, pick, put
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -34,7 +34,7 @@ def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
     input, target = tensors["input"], tensors["target"]
     yield Guess("all scores equal", {"input": np.zeros(input.shape)})
     if input.ndim:
-        far = FAR * (1 + abs(options["margin"])) * np.eye(input.shape[-1])[target]
+        far = FAR * (1 + abs(options["margin"])) * one_hot(np.asarray(target), input.shape[-1])
         yield Guess(PERFECT, {"input": far.reshape(input.shape)})
 
 

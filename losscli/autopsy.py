@@ -61,7 +61,8 @@ def _origin(problem: Problem, row: tuple[int, ...]) -> str:
     recorder = Recorder(names_of(problem, [row]), 1)
     with np.errstate(all="ignore"):
         problem.run(block, recorder)
-    word = f"{problem.loss.rows.row} {', '.join(map(str, row))}".strip()
+    word = problem.loss.rows.row
+    word = f"{word} {', '.join(map(str, row))}" if row else f"the {word}"
     for step in recorder.steps:
         quantity: Quantity = step.quantity
         lost = ~np.isfinite(quantity.array)

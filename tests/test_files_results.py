@@ -180,3 +180,9 @@ def test_nothing_is_left_of_a_failure(here):
 def test_a_device_is_written_to_as_it_is():
     write(os.devnull, b"one", force=False)
     assert not os.path.isfile(os.devnull)
+
+
+def test_a_gradient_of_more_axes_is_headed_tables() -> None:
+    array = np.arange(8.0).reshape(2, 2, 2)
+    text = format_result({"log_probs": array}, "text").decode()
+    assert text == "# log_probs[0]\n0.0,1.0\n2.0,3.0\n\n# log_probs[1]\n4.0,5.0\n6.0,7.0\n"

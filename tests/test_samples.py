@@ -189,3 +189,9 @@ def installed(package: str) -> str | None:
         return metadata.version(package).split("+")[0]
     except metadata.PackageNotFoundError:
         return None
+
+
+@pytest.mark.parametrize("verb", ["compute", "grad", "explain"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_verb_takes_every_sample(verb: str, name: str) -> None:
+    assert cli.run([verb, name, str(SAMPLES / f"{name}.yaml")]) == 0

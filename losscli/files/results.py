@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from losscli.errors import UsageError
+from losscli.errors import UsageError, place
 from losscli.files.writing import write
 
 __all__ = ["form_of", "format_result", "json_ready", "text_of_number", "write"]
@@ -69,7 +69,9 @@ def format_result(result: Result, form: str) -> bytes:
     UsageError when the format cannot hold it; the message says which one can.
     """
     if isinstance(result, Mapping) and len(result) == 1:
-        (result,) = result.values()
+        (only,) = result.values()
+        if form != "text" or np.ndim(only) <= 2:  # text needs headings for more
+            result = only
     formats = {"text": _text, "json": _json, "yaml": _yaml, "csv": _csv, "npy": _npy}
     if form not in formats:
         raise UsageError(
@@ -80,8 +82,11 @@ def format_result(result: Result, form: str) -> bytes:
 
 def _text(result: Result) -> bytes:
     if isinstance(result, Mapping):
-        blocks = (f"# {name}\n".encode() + _rows(array, "text") for name, array in result.items())
-        return b"\n".join(blocks)
+        return b"\n".join(
+            f"# {place(name, where)}\n".encode() + _rows(array[where], "text")
+            for name, array in result.items()
+            for where in np.ndindex(array.shape[:-2])
+        )
     return _rows(result, "text")
 
 

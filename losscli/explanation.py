@@ -47,7 +47,6 @@ class Explanation:
     classes: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()  # the names of the rows, where they have some
     case: str = ""
-    diagnostics: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()  # smallest first
     pictures: tuple[tuple[str, Picture], ...] = ()  # each with the name of the step it belongs to
     wrt: tuple[str, ...] = ()
@@ -148,7 +147,7 @@ class Explanation:
             "inputs": self.inputs,
             "parameters": self.parameters,
             "references": [{"value": one.value, "name": one.name} for one in self.references],
-            "diagnostics": list(self.diagnostics),
+            "diagnostics": list(self.problem.warnings),
             "torch": self._torch(),
         }
 

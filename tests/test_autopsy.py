@@ -69,5 +69,6 @@ def test_the_warning_names_place_rule_and_remedy(
     (warning,) = problem.warnings
     assert said in warning
     assert warning.endswith(".")
+    assert case.explain().to_dict()["diagnostics"][0] == warning
     page = " ".join(case.explain().to_text().split())
     assert " ".join(warning.split()) in page

@@ -96,7 +96,7 @@ class _Body:
             size = self.sheet.size
             yield f'<p class="final"><var>L</var> is not reduced: {size} in all</p>'
         else:
-            sign = "=" if full is None else "≈"
+            sign = self.sheet.relation
             yield f'<p class="final"><var>L</var> {sign} <b>{mathml.number(value)}</b></p>'
         if full is not None:
             yield f'<p class="full">in full {text_of(full)}</p>'

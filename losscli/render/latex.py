@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from losscli.render.page import fitting, left_out
 from losscli.render.sheet import Entry, Part, Sheet, Table, aside, sheet
-from losscli.render.tex import Tex, measure, number
+from losscli.render.tex import RELATIONS, Tex, measure, number
 
 if TYPE_CHECKING:
     from losscli.explanation import Explanation
@@ -214,7 +214,7 @@ class _Document:
             text = rf"\since{{{since}}}{text}" if since else text
         elif since:
             text = rf"since ${since}$"
-        sign = {"≈": r"\approx"}.get(entry.relation, entry.relation)
+        sign = RELATIONS[entry.relation]
         pieces = [escaped(entry.label), text, sign, head, tail, escaped(aside(entry))]
         return r"\worked" + "".join(f"{{{piece}}}" for piece in pieces)
 
@@ -249,7 +249,7 @@ class _Document:
             yield rf"{{\large $L$}}\quad not reduced, {self.sheet.size} in all\par"
             return
         full = self.sheet.full
-        sign = "=" if full is None else r"\approx"
+        sign = RELATIONS[self.sheet.relation]
         more = "" if full is None else rf"\quad\quiet{{${number(full)}$}}"
         yield rf"{{\Large $L {sign} {number(value)}$}}{more}\par"
         if self.sheet.references:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from losscli.render.numbers import text_of
 from losscli.render.sheet import Entry, Number, Part, Sheet, Table, aside, sheet
-from losscli.render.tex import MarkdownTex, number
+from losscli.render.tex import RELATIONS, MarkdownTex, number
 from losscli.render.typeset import name
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class _Page:
             text = f"{since}: {text}" if since else text
         elif since:
             text = f"since {since}"
-        sign = {"≈": r"$\approx$", "=": "$=$"}[entry.relation]
+        sign = f"${RELATIONS[entry.relation]}$"
         return [_label(entry.label), text, sign, f"${number(entry.result)}$", aside(entry)]
 
     def _table(self, table: Table) -> str:
@@ -125,7 +125,7 @@ class _Page:
             yield f"$L$ is not reduced: {self.sheet.size} in all"
             return
         full = self.sheet.full
-        sign = "=" if full is None else r"\approx"
+        sign = RELATIONS[self.sheet.relation]
         more = "" if full is None else f" ({_cell(full)})"
         yield f"$L {sign} {number(value)}${more}"
         if self.sheet.references:

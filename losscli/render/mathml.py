@@ -16,7 +16,7 @@ from typing import Any
 from losscli.formula import Rest, Writer
 from losscli.render.indices import OVER, Equation
 from losscli.render.numbers import text_of
-from losscli.render.typeset import cases, readable
+from losscli.render.typeset import COMPARISONS, cases, readable
 
 BREAK = "\N{ZERO WIDTH SPACE}"  # where a line may end
 THIN = "\N{THIN SPACE}"
@@ -263,16 +263,7 @@ class _Math(Writer):
         return _mo("/")
 
     def comparison(self, op: ast.cmpop) -> str:
-        return _mo(
-            {
-                ast.Lt: "<",
-                ast.LtE: "≤",
-                ast.Gt: ">",
-                ast.GtE: "≥",
-                ast.Eq: "=",
-                ast.NotEq: "≠",
-            }[type(op)]
-        )
+        return _mo(COMPARISONS[type(op)])
 
     def small(self, node: ast.AST) -> str:
         """Within a fraction, an exponent or an index: one element, divisions with a slash."""

@@ -140,7 +140,7 @@ class _Page:
         full = self.sheet.full
         return [
             ("L", "title"),
-            (" = " if full is None else self._spelled(" ≈ "), "relation"),
+            (self._spelled(f" {self.sheet.relation} "), "relation"),
             (self._spelled(text_of(value)), "result"),
             ("" if full is None else self._spelled(f"   {text_of(full)}"), "note"),
         ]

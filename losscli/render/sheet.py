@@ -88,6 +88,11 @@ class Sheet:
     references: tuple[tuple[Number, str], ...]  # losses to compare with, smallest first
     warnings: tuple[str, ...]
 
+    @property
+    def relation(self) -> str:
+        """Whether the value is printed exactly, =, or rounded, ≈."""
+        return "=" if self.full is None else "≈"
+
 
 def sheet(explanation: Explanation, digits: int = 4) -> Sheet:
     """What there is to show of an explanation."""

@@ -20,6 +20,7 @@ from losscli.render.indices import OVER, Equation
 from losscli.render.numbers import text_of
 from losscli.render.typeset import cases
 
+RELATIONS = {"=": "=", "≈": r"\approx"}
 _GREEK = {"alpha": r"\alpha", "beta": r"\beta", "delta": r"\delta", "eps": r"\varepsilon"}
 _NAMES = {**_GREEK, "pi": r"\pi", "logp": r"\ln p"}
 _OF_PAIRS = r"(\w+?)_(ap|an|pn|anchor|positive|negative|u_ap|u_an|u_pn|v_ap|v_an|v_pn)"

@@ -11,6 +11,14 @@ from losscli.render.numbers import text_of
 
 NO_BREAK = "\N{NO-BREAK SPACE}"  # where a line had better not end; gone when lines are made
 _NAMES = {"logp": "ln p", "alpha": "α", "beta": "β"}
+COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<",
+    ast.LtE: "≤",
+    ast.Gt: ">",
+    ast.GtE: "≥",
+    ast.Eq: "=",
+    ast.NotEq: "≠",
+}
 _SUPERSCRIPTS = {"2": "²", "3": "³"}
 _SPELLED = str.maketrans(
     {
@@ -175,14 +183,7 @@ class _Readable(Writer):
         return super().subscript(value, parts).replace(" ", NO_BREAK)
 
     def comparison(self, op: ast.cmpop) -> str:
-        return {
-            ast.Lt: "<",
-            ast.LtE: "≤",
-            ast.Gt: ">",
-            ast.GtE: "≥",
-            ast.Eq: "=",
-            ast.NotEq: "≠",
-        }[type(op)]
+        return COMPARISONS[type(op)]
 
 
 class _Ascii(_Readable):

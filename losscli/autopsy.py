@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from losscli.errors import place
-from losscli.formula import ROW, Quantity, evaluate
+from losscli.formula import AXES, ROW, Quantity, evaluate
 from losscli.work import Recorder, Step, names_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _origin(problem: Problem, row: tuple[int, ...]) -> str:
         if lost.any():
             first = _first(lost)
             point = dict(zip(quantity.axes, first, strict=True))
-            inner = [f"{axis} {i}" for axis, i in point.items() if axis != ROW]
+            inner = [f"{AXES.get(axis, axis)} {i}" for axis, i in point.items() if axis != ROW]
             at = f", {', '.join(inner)}" if inner else ""
             why = _why(problem, step, point)
             return (

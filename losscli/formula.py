@@ -36,6 +36,7 @@ Point = Mapping[str, int]  # where on each axis
 
 ROW = "row"  # the name of the row axis
 PART = "part"  # that of the axis of a complex number, which is a real and an imaginary part
+AXES = {"C": "class", "D": "component", "K": "label", "S": "place", "T": "frame"}  # in words
 REDUCTIONS = {"sum", "max", "min"}
 MANY = 8  # a sum of more terms than this is shown by its first and its last
 _INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {

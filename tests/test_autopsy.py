@@ -45,6 +45,12 @@ WHAT = [
     ),
     ("huber", {"input": [], "target": []}, {}, "there are no elements, and a mean divides 0 by 0."),
     (
+        "cross-entropy",
+        {"input": [[0.0, 1.7e308, -1.7e308]], "target": [[0.0, 0.5, 0.5]]},
+        {},
+        "in row 0, class 2, at the step logp = input - lse",
+    ),
+    (
         "ctc",
         {
             "log_probs": np.log(np.full((2, 1, 3), 1 / 3)),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losscli.formula import PART, ROW, Arithmetic, Formula, Rest, evaluate, number, replaced
+from losscli.formula import AXES, PART, ROW, Arithmetic, Formula, Rest, evaluate, number, replaced
 from losscli.render.indices import Equation, indexed
 from losscli.render.numbers import digits_for, holds, relation, rounded, short, text_of
 from losscli.render.typeset import readable
@@ -29,7 +29,6 @@ Number = Decimal | float  # a decimal as it is printed; nan and infinities as th
 
 EACH = 6  # so many unreduced values are named beside a reduction
 PAIRS = 16  # so many pairs of classes are worked out; of more there is a table
-_AXES = {"T": "frame", "S": "place", "D": "component", "K": "label"}
 _PARTS = ("real", "imaginary")
 
 
@@ -260,11 +259,9 @@ class _Sheet:
     def _place(self, axis: str, i: int) -> str:
         """What an index on an axis is called."""
         classes = self.explanation.classes
-        if axis == "C":
-            return classes[i] if i < len(classes) else f"class {i}"
-        if axis == PART:
-            return _PARTS[i]
-        return f"{_AXES.get(axis, axis.lower())} {i}"
+        if axis == "C" and i < len(classes):
+            return classes[i]
+        return _PARTS[i] if axis == PART else f"{AXES.get(axis, axis.lower())} {i}"
 
     def _column(self, axis: str, i: int) -> str:
         """What it is called at the head of a column."""

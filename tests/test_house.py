@@ -20,7 +20,8 @@ PACKAGE = ROOT / "losscli"
 KNOWS = {
     "errors": set(),
     "parameters": {"errors"},
-    "formula": set(),
+    "writer": set(),
+    "formula": {"writer"},
     "work": {"formula"},
     "numerics": {"parameters"},
     "layout": {"errors", "parameters"},
@@ -44,7 +45,7 @@ KNOWS = {
     "files": {"errors", "files"},
     "pictures": set(),
     "illustration": {"engine", "numerics", "parameters", "pictures", "work"},
-    "render": {"formula", "files", "pictures", "render"},
+    "render": {"writer", "formula", "files", "pictures", "render"},
 }
 HEADINGS = ["Formula", "Shapes", "Range", "Gradient", "Pitfalls", "Errors", "Source"]
 

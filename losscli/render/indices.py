@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from losscli.formula import REDUCTIONS, ROW, Formula, Names, axes_of
+from losscli.formula import ROW, Formula, Names, axes_of
+from losscli.writer import REDUCTIONS
 
 Equation = tuple[ast.expr, ast.expr]  # its left and its right side
 OVER = "over"  # the keyword that holds a sum's index: sum(x, over=c)

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from losscli.formula import Rest, Writer
+from losscli.formula import Rest
 from losscli.render.indices import OVER, Equation
 from losscli.render.numbers import text_of
 from losscli.render.typeset import COMPARISONS, cases, readable
+from losscli.writer import Writer
 
 BREAK = "\N{ZERO WIDTH SPACE}"  # where a line may end
 THIN = "\N{THIN SPACE}"

@@ -15,10 +15,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from losscli.formula import Rest, Writer
+from losscli.formula import Rest
 from losscli.render.indices import OVER, Equation
 from losscli.render.numbers import text_of
 from losscli.render.typeset import cases
+from losscli.writer import Writer
 
 RELATIONS = {"=": "=", "≈": r"\approx"}
 _GREEK = {"alpha": r"\alpha", "beta": r"\beta", "delta": r"\delta", "eps": r"\varepsilon"}

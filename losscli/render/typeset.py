@@ -6,8 +6,9 @@ import ast
 import textwrap
 from typing import Any
 
-from losscli.formula import Formula, Rest, Writer
+from losscli.formula import Formula, Rest
 from losscli.render.numbers import text_of
+from losscli.writer import Writer
 
 NO_BREAK = "\N{NO-BREAK SPACE}"  # where a line had better not end; gone when lines are made
 _NAMES = {"logp": "ln p", "alpha": "α", "beta": "β"}

@@ -16,6 +16,8 @@ from losscli.work import Recorder, Step, names_of
 if TYPE_CHECKING:
     from losscli.engine import Problem
 
+FEW = 1 << 20  # numbers that are looked at at once
+
 
 def of_value(problem: Problem, value: Any) -> str:
     """What is to be said of a value that is not finite."""
@@ -40,10 +42,16 @@ def of_value(problem: Problem, value: Any) -> str:
 
 def of_gradient(problem: Problem, name: str, gradient: Any) -> str:
     """What is to be said of a gradient that is not finite everywhere."""
-    lost = ~np.isfinite(gradient)
-    where = tuple(map(int, np.unravel_index(int(np.argmax(lost)), lost.shape)))
+    count = 0
+    where: tuple[int, ...] = ()
+    flat = gradient.reshape(-1)
+    for start in range(0, flat.size, FEW):
+        lost = np.flatnonzero(~np.isfinite(flat[start : start + FEW]))
+        if lost.size and not count:
+            where = tuple(map(int, np.unravel_index(start + int(lost[0]), gradient.shape)))
+        count += lost.size
     return (
-        f"{problem.loss.name}: {int(lost.sum())} of {lost.size} numbers of the gradient by {name} are "
+        f"{problem.loss.name}: {count} of {gradient.size} numbers of the gradient by {name} are "
         f"not finite; the first is {gradient[where]} at {place(name, where)}."
     )
 

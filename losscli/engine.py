@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
+from itertools import pairwise as neighbours
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from losscli.errors import KindError, RangeError, ShapeError, UsageError
 from losscli.layout import Laid, lay_out, shape_text
 from losscli.parameters import Array, Loss
 from losscli.reduction import ExactSum, Total, pairwise
+from losscli.stored import Stored, addresses, place_of
 from losscli.work import Show, Terms, quiet
 
 BLOCK = 524_288  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
@@ -76,6 +78,7 @@ class Problem:
         self.dtype = self._computing_type(dtype)
         self.laid, self.rows = lay_out(loss, self.tensors)
         self.told = loss.rows.told(**self.tensors) if loss.rows.told else {}
+        self.zeros: Callable[..., Array] = np.zeros  # makes the arrays of results
         self.warnings: list[str] = []
         self.remarks: set[str] = set()
 
@@ -95,7 +98,7 @@ class Problem:
 
     def terms(self) -> Array:
         """The loss of every row, unreduced."""
-        values = np.empty(self.rows or (1,), self.dtype)
+        values = self.zeros(self.rows or (1,), self.dtype)
         for index, block in self._each_block(lambda terms: terms.values):
             values[index] = block
         return values.reshape(self.rows)
@@ -124,39 +127,57 @@ class Problem:
         return float(total)
 
     def gradient(
-        self, wrt: Sequence[str] | None = None, grad_output: Any = None
+        self, wrt: Sequence[str] | None = None, grad_output: Any = None, *, total: bool = False
     ) -> dict[str, Array]:
         """The gradient of the result by each tensor in `wrt`, of the tensor's own shape.
 
         `wrt` defaults to the loss's predictions. `grad_output` is the gradient that comes from
         above, of the result's shape; 1 by default, so that with `none` the gradient is of the sum.
+        With `total` the total over all rows is found on the way.
         """
         names = self.wrt(wrt)
-        out = {name: np.zeros(self.tensors[name].shape, self.type_of(name)) for name in names}
-        seen = {name: self._seen(name, array) for name, array in out.items()}
         share = self.share(grad_output)
+        out = {name: self.zeros(self.tensors[name].shape, self.type_of(name)) for name in names}
+        seen = {name: self._seen(name, array) for name, array in out.items()}
+        lost: set[str] = set()
 
-        def work(terms: Terms, index: Any) -> dict[str, Array]:
+        def work(terms: Terms, index: Any) -> tuple[dict[str, Array], Total]:
             """Writes the gradients that no other block touches, returns the others."""
             self.remarks |= {terms.remark} if terms.remark else set()
             found = terms.gradient(self.share_of(share, index, terms.divisor))
             left = {}
             for name in names:
                 piece = found[name]()
-                if self._is_private(name, piece):
-                    seen[name][index] = piece
-                else:
+                if not self._is_private(name, piece):
                     left[name] = piece
-            return left
+                    continue
+                seen[name][index] = piece
+                if not np.isfinite(piece).all():
+                    lost.add(name)
+            return left, _total(terms) if total else Total()
 
-        for index, left in self._each_block(work, with_index=True):
+        whole = Total()
+        added: set[str] = set()
+        for index, (left, part) in self._each_block(work, with_index=True):
+            whole += part
+            added |= left.keys()
             for name, piece in left.items():
                 with np.errstate(all="ignore"):  # inf and -inf may meet here
                     _add_broadcast(seen[name], piece, len(self.laid[name].letters), index)
+        lost |= {name for name in added if not np.isfinite(out[name]).all()}
+        if total:
+            self.total = whole
         for name, array in out.items():
-            if not np.isfinite(array).all():
+            if name in lost:
                 self.warnings.append(autopsy.of_gradient(self, name, array))
         return out
+
+    def value_and_gradient(
+        self, wrt: Sequence[str] | None = None, grad_output: Any = None
+    ) -> tuple[Any, dict[str, Array]]:
+        """The value and the gradient; in one pass, where the value is one number."""
+        gradient = self.gradient(wrt, grad_output, total=self.reduction != "none")
+        return self.value(), gradient
 
     def check(self, wrt: Sequence[str] | None = None, grad_output: Any = None) -> GradientCheck:
         """The gradient compared with central differences, kinks left out and counted."""
@@ -220,13 +241,19 @@ class Problem:
     def blocks(self) -> Iterator[Any]:
         """Indices into the rows that cut them into blocks."""
         rows = self.rows or (1,)
-        width = sum(
-            math.prod(seen.shape[seen.ndim - len(one.letters) :])
+        width = sum(math.prod(one.inner) for one in self.laid.values() if not one.rowless)
+        most = max(self.loss.rows.least, BLOCK // self.dtype.itemsize // max(1, width))
+        return cut(rows, most, self._seams(rows))
+
+    def _seams(self, rows: tuple[int, ...]) -> tuple[int, ...]:
+        """Where the files that a tensor lies in meet, among the rows."""
+        starts = {
+            start
             for one in self.laid.values()
-            if not one.rowless
-            for seen in [one.view(one.array)]
-        )
-        return cut(rows, max(self.loss.rows.least, BLOCK // self.dtype.itemsize // max(1, width)))
+            if isinstance(one.array, Stored) and one.by_item and one.rows == rows
+            for start in one.array.starts
+        }
+        return tuple(sorted(starts - {0, rows[0]}))
 
     def block(self, index: Any) -> dict[str, Any]:
         """The tensors at `index` into the rows, floating-point ones in the computing type."""
@@ -347,7 +374,7 @@ class Problem:
         if dtype != "auto":
             return np.dtype(dtype)
         floating = {
-            array.real.dtype
+            np.finfo(array.dtype).dtype
             for name, array in self.tensors.items()
             if self.loss.tensors[name].required and array.dtype.kind in "fc"
         }
@@ -390,10 +417,12 @@ class Problem:
     def position(self, name: str, index: Any, inside: tuple[int, ...]) -> tuple[int, ...]:
         """Where a position inside a block lies in the tensor as the user has it."""
         one = self.laid[name]
-        flat = np.arange(one.array.size).reshape(one.array.shape)
-        seen = replace(one, array=flat)
-        part = self._part(seen, index)
-        return tuple(int(i) for i in np.unravel_index(int(part[inside]), one.array.shape))
+        if not one.array.ndim:
+            return ()
+        places = addresses(one.array.shape)
+        part = self._part(replace(one, array=places), index)
+        flat = place_of(part[tuple(slice(i, None) for i in inside)], places)
+        return tuple(int(i) for i in np.unravel_index(flat, one.array.shape))
 
     def position_in_row(
         self, name: str, row: tuple[int, ...], inside: tuple[int, ...]
@@ -414,7 +443,7 @@ class Problem:
     def _is_private(self, name: str, piece: Array) -> bool:
         """Whether a gradient's elements belong to one block each: nothing in it was broadcast."""
         one = self.laid[name]
-        inner = one.view(one.array).shape[len(one.rows) :]
+        inner = one.inner
         return (
             not one.rowless
             and one.rows == self.rows
@@ -437,8 +466,17 @@ def _total(terms: Terms) -> Total:
     return Total.of(terms.values, terms.counts, terms.divisor)
 
 
-def cut(shape: tuple[int, ...], rows: int) -> Iterator[Any]:
-    """Indices that cut an array of this shape, leading axes first, into blocks of about `rows`."""
+def cut(shape: tuple[int, ...], rows: int, seams: Sequence[int] = ()) -> Iterator[Any]:
+    """Indices that cut an array of this shape, leading axes first, into blocks of about `rows`.
+
+    No block goes over one of the `seams` in the first axis: the blocks are those of its parts.
+    """
+    if seams:
+        for start, stop in neighbours((0, *seams, shape[0])):
+            for first, *rest in cut((stop - start, *shape[1:]), rows):
+                low, high, _ = first.indices(stop - start)
+                yield (slice(start + low, start + high), *rest)
+        return
     if math.prod(shape) <= rows:
         if math.prod(shape):
             yield (slice(None),) * len(shape)
@@ -465,7 +503,9 @@ def default_threads() -> int:
     return int(text)
 
 
-def _as_array(loss: str, name: str, value: Any) -> Array:
+def _as_array(loss: str, name: str, value: Any) -> Any:
+    if isinstance(value, Stored):
+        return value
     try:
         array = np.asarray(value)
     except ValueError:

@@ -11,12 +11,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from losscli.errors import ShapeError
 from losscli.parameters import Array, Loss
+from losscli.stored import Stored, addresses, place_of
 
 
 def _as_it_is(array: Array) -> Array:
@@ -27,28 +29,71 @@ def _as_it_is(array: Array) -> Array:
 class Laid:
     """A tensor, the view of it that has the row axes first, and the letters of the axes after them.
 
-    `rowless` tensors (class weights) have no row axes: every block sees the whole of them.
+    `rowless` tensors (class weights) have no row axes: every block sees the whole of them. `batched` says
+    that the view leaves the first axis first, whatever its length, so that it may be taken of a part.
     """
 
-    array: Array
+    array: Any  # numbers, or a Stored
     view: Callable[[Array], Array] = _as_it_is
     letters: tuple[str, ...] = ()
     rowless: bool = False
+    batched: bool = False
+
+    @property
+    def by_item(self) -> bool:
+        """Whether the view may be taken of some items of the first axis."""
+        return self.batched or self.view is _as_it_is
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the view."""
+        shape: tuple[int, ...] = self.view(addresses(self.array.shape)).shape
+        return shape
 
     @property
     def rows(self) -> tuple[int, ...]:
         """The shape of the row axes."""
-        shape: tuple[int, ...] = self.view(self.array).shape
-        return shape[: len(shape) - len(self.letters)]
+        return self.shape[: len(self.shape) - len(self.letters)]
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """The shape of the other axes."""
+        return self.shape[len(self.shape) - len(self.letters) :]
 
     def part(self, rows: tuple[int, ...], index: Any) -> Array:
         """The tensor at `index` into rows of shape `rows`, to which it is broadcast."""
-        seen = self.view(self.array)
         if self.rowless:
-            return seen
-        full = rows + seen.shape[seen.ndim - len(self.letters) :]
+            return self.view(np.asarray(self.array))
+        if isinstance(self.array, Stored) and rows and self.rows == rows:
+            found = self._read(self.array, index)
+            if found is not None:
+                return found
+        seen = self.view(np.asarray(self.array))
+        full = rows + self.inner
         part: Array = (seen if seen.shape == full else np.broadcast_to(seen, full))[index]
         return part
+
+    def _read(self, stored: Stored, index: Any) -> Array | None:
+        """The part that lies at `index` in a file; None where it does not lie there in one piece."""
+        if not self.by_item:
+            return None
+        lead, *rest = index
+        if not isinstance(lead, slice):  # some items
+            items = np.stack([stored.item(int(i)) for i in lead])
+            found: Array = self.view(items)[(np.arange(len(items)), *rest)]
+            return found
+        start, stop, _ = lead.indices(len(stored))
+        if all(one == slice(None) for one in rest):
+            return self.view(stored.items(start, stop))
+        places = addresses(stored.shape)
+        # some of one item, which lie together
+        if self.view is _as_it_is and (part := places[index]).flags.c_contiguous:
+            begin = place_of(part, places)
+            return stored.flat(begin, begin + part.size).reshape(part.shape)
+        if stop - start == 1:
+            found = self.view(stored.item(start)[None])[(slice(None), *rest)]
+            return found
+        return None
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -100,7 +145,7 @@ def classes_last(loss: str, scores: Array) -> Laid:
         raise ShapeError(
             f"{loss}: input has shape {shape_text(scores.shape)}: there are no classes."
         )
-    return Laid(scores, lambda a: np.moveaxis(a, axis, -1), ("C",))
+    return Laid(scores, lambda a: np.moveaxis(a, axis, -1), ("C",), batched=axis > 0)
 
 
 def one_label_a_row(
@@ -113,7 +158,8 @@ def one_label_a_row(
     """
     rows = scores.rows
     if target.shape == rows or target.shape == scores.array.shape == (1,):
-        laid = {"target": Laid(target, lambda a: a.reshape(rows))}
+        same = target.shape == rows
+        laid = {"target": Laid(target) if same else Laid(target, lambda a: a.reshape(rows))}
         if weight is not None and scores.array.ndim > 2:
             laid["weight"] = Laid(weight, lambda a: a.reshape(-1), ("C",), rowless=True)
         return laid
@@ -135,6 +181,8 @@ def table_of_scores(loss: str, scores: Array, rows: tuple[int, ...]) -> Laid | N
         )
     if math.prod(rows) * classes != scores.size:
         return None
+    if scores.shape == (*rows, classes):
+        return Laid(scores, letters=("C",))
     return Laid(scores, lambda a: a.reshape(*rows, classes), ("C",))
 
 
@@ -147,8 +195,7 @@ def by_letters(loss: Loss, tensors: Mapping[str, Array]) -> dict[str, Laid]:
         if name not in laid:
             laid[name] = _lay(loss, name, array)
         one = laid[name]
-        seen = one.view(one.array).shape
-        for letter, size in zip(one.letters, seen[len(seen) - len(one.letters) :], strict=True):
+        for letter, size in zip(one.letters, one.inner, strict=True):
             known, first = sizes.setdefault(letter, (size, name))
             broadcasts = loss.tensors[name].tensor.broadcasts == "both" and 1 in (size, known)
             if size != known and not broadcasts:
@@ -182,6 +229,7 @@ def _lay(loss: Loss, name: str, array: Array) -> Laid:
                 _as_it_is if order == tuple(range(array.ndim)) else _transposed(order),
                 tuple(filled[i] for i in last),
                 rowless=bool(letters) and not {*rows, "*"} & set(_letters(spec)),
+                batched=order[:1] == (0,),
             )
     raise ShapeError(
         f"{loss.name}: {name} has shape {shape_text(array.shape)}; expected {spec}. "

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
-import mmap
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from losscli.errors import LosscliError
+from losscli import stored
+from losscli.errors import LosscliError, SourceError
 from losscli.files import read
 
 
@@ -46,12 +47,21 @@ def test_npy_as_it_is(here, dtype, shape):
         np.testing.assert_array_equal(loaded, array)
 
 
-def test_npy_is_mapped():
+def test_a_large_npy_stays_in_its_file(monkeypatch):
+    monkeypatch.setattr(stored, "LARGE", 40)
     np.save("x.npy", np.arange(5.0))
-    array = read("x.npy", label="--input").array
-    while isinstance(array, np.ndarray) and array.base is not None:
-        array = array.base
-    assert isinstance(array, mmap.mmap)
+    np.save("small.npy", np.arange(4.0))
+    assert isinstance(read("x.npy", label="--input").array, stored.Stored)
+    assert isinstance(read("small.npy", label="--input").array, np.ndarray)
+
+
+def test_a_large_npy_that_is_cut_short_is_refused(monkeypatch):
+    monkeypatch.setattr(stored, "LARGE", 40)
+    np.save("x.npy", np.arange(5.0))
+    data = Path("x.npy").read_bytes()
+    Path("x.npy").write_bytes(data[:-1])
+    with pytest.raises(SourceError, match="cut short: 39 bytes of numbers; its header says 40"):
+        read("x.npy", label="--input")
 
 
 def test_npz():

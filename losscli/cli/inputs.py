@@ -250,7 +250,7 @@ def _takes_words(request: Request, name: str) -> bool:
 
 def _array(
     request: Request, name: str, loaded: Loaded, classes: tuple[str, ...], spelled: bool
-) -> NDArray[Any]:
+) -> Any:
     """What the loss takes: words as class indices, whole numbers as floats where numbers belong."""
     array = loaded.array
     if array.dtype.kind == "U" and _takes_words(request, name):

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from losscli.stored import Stored
+
 
 @dataclass(frozen=True)
 class Part:
@@ -29,14 +31,14 @@ class Loaded:
     one is complex, and strings where words were allowed and found. NPY and NPZ give what they hold.
     """
 
-    array: NDArray[Any]
+    array: Any  # numbers or words; a large one is a Stored, which stays in its file
     origin: str  # "pred.csv", "in place", "standard input", "run.npz#logits"
     columns: tuple[str, ...] = ()  # the names of the columns read, where the source has a header
     inferred: str = ""  # one line on what was inferred, for stderr
     part: Part | None = None  # None where it is from no file, or from a file of another kind
 
 
-def described(array: NDArray[Any], origin: str) -> str:
+def described(array: NDArray[Any] | Stored, origin: str) -> str:
     """One line on an array's shape and kind."""
     kinds = {
         "i": "integers",

@@ -1,18 +1,22 @@
-"""NPY: one array of NumPy's, mapped rather than read where it lies on disk."""
+"""NPY: one array of NumPy's, which stays in its file where it is large."""
 
 from __future__ import annotations
 
+import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from losscli import stored
 from losscli.errors import LosscliError, SourceError
 from losscli.files.loaded import Loaded, Part, described
 from losscli.files.raw import Raw, reason
+from losscli.stored import Piece, Stored
 
 MAGIC = b"\x93NUMPY"
 
@@ -25,13 +29,42 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
         if stream.read(len(MAGIC)) != MAGIC:
             raise SourceError(f"{raw.origin} is not an NPY file.")
     with numpy_reading(raw.origin):
-        if raw.path is not None:
-            array = np.load(raw.path, mmap_mode="r", allow_pickle=False)
-        else:
-            with raw.open() as stream:
-                array = np.lib.format.read_array(stream, allow_pickle=False)
-    array = checked(np.asarray(array), raw.origin, words)
+        array = _stored(raw)
+        array = _read(raw) if array is None else array
+    array = checked(array, raw.origin, words)
     return Loaded(array, raw.origin, (), described(array, raw.origin), Part())
+
+
+def _stored(raw: Raw) -> Any:
+    """A large array that lies in a file as it is: stored, or mapped where columns lie together."""
+    if raw.path is None:
+        return None
+    with raw.open() as stream:
+        shape, fortran, dtype = _header(stream)
+        offset = stream.tell()
+        there = stream.seek(0, io.SEEK_END) - offset
+    size = math.prod(shape) * dtype.itemsize
+    if size < stored.LARGE or dtype.kind not in "iufc":
+        return None
+    if fortran and len(shape) > 1:
+        return np.asarray(np.load(raw.path, "r"))
+    if there < size:
+        raise SourceError(
+            f"{raw.origin} is cut short: {there} bytes of numbers; its header says {size}."
+        )
+    return Stored([Piece(raw.path, offset, shape, dtype, raw.origin)])
+
+
+def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    return np.lib.format.read_array_header_2_0(stream)
+
+
+def _read(raw: Raw) -> NDArray[Any]:
+    with raw.open() as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 def read_case(raw: Raw) -> dict[str, Any]:
@@ -39,7 +72,7 @@ def read_case(raw: Raw) -> dict[str, Any]:
     raise SourceError(f"{raw.origin} holds a single array; a case holds inputs by name.")
 
 
-def checked(array: NDArray[Any], origin: str, words: bool) -> NDArray[Any]:
+def checked(array: Any, origin: str, words: bool) -> Any:
     """`array` if it holds numbers or booleans, or words where they are allowed."""
     if array.dtype.kind in "biufc" or (array.dtype.kind == "U" and words):
         return array

@@ -326,7 +326,7 @@ class Problem:
             denominator = self.denominator
         elif self.reduction == "batchmean":
             denominator = float(self.batch)
-        return Share(above.astype(self.dtype), denominator)
+        return Share(above, denominator)
 
     def share_of(self, share: Share, index: Any, divisor: Any) -> Any:
         """The share of each row of a block."""

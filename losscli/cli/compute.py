@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from losscli.cli import numbers
-from losscli.cli.deliver import deliver_result
+from losscli.cli.deliver import delivery
 from losscli.cli.exits import CheckFailed
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
@@ -64,10 +64,11 @@ def compute(
     expected = None if expect is None else numbers.real("--expect", expect)
     allowed = _tolerance(tolerance, expected)
     problem = gather(request).problem
-    value = problem.value()
-    for warning in problem.warnings:
-        request.talk.warn(warning)
-    deliver_result(value, form, request.common)
+    with delivery(problem, form, request.common) as deliver:
+        value = problem.value()
+        for warning in problem.warnings:
+            request.talk.warn(warning)
+        deliver(value)
     if limit is not None:
         _check_limit(request.loss.name, value, limit)
     if expected is not None:

@@ -61,7 +61,7 @@ def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
     same = np.full(log_probs.shape, -np.log(classes))
     yield Guess(f"a uniform guess over {classes} classes in every frame", {"log_probs": same})
     laid = one_sample_a_row(**tensors)
-    frames = laid["log_probs"].array.reshape(len(log_probs), -1, classes)
+    frames = np.asarray(laid["log_probs"].array).reshape(len(log_probs), -1, classes)
     certain = np.full(frames.shape, -np.inf)
     targets = np.atleast_2d(laid["targets"].array)
     lengths = np.atleast_1d(laid["target_lengths"].array)

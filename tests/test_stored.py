@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from own_memory import MIB, needs_linux, peak
+from strategies import cases
 
 import losscli
 from losscli import stored
@@ -19,7 +20,6 @@ from losscli.engine import Problem
 from losscli.errors import SourceError
 from losscli.losses import NAMES, load
 from losscli.stored import Piece, Scratch, Stored, addresses, place_of
-from strategies import cases
 
 KINDS = ("<f8", ">f8", "<f4", "<i8", "<i4")
 shapes = hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)

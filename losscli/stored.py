@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +29,7 @@ LARGE = 16 << 20  # bytes; an array below that is simply read
 STEP = 1 << 20  # numbers that are copied at once
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """Numbers that lie one after the other in a file, from `offset` on, in C order."""
 
     file: Path | Unnamed
@@ -149,6 +146,8 @@ class Unnamed:
     """
 
     def __init__(self) -> None:
+        import tempfile
+
         with _room():
             self.stream: BinaryIO = tempfile.TemporaryFile(dir=_folder())  # noqa: SIM115
         weakref.finalize(self, self.stream.close)
@@ -198,6 +197,8 @@ def _read_at(stream: Any, left: memoryview, begin: int) -> int:
 
 def _folder() -> str:
     named = "TMPDIR" in os.environ or not os.access("/var/tmp", os.W_OK)
+    import tempfile
+
     return tempfile.gettempdir() if named else "/var/tmp"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -97,7 +96,7 @@ def placed(loaded: Loaded, path: str, form: str) -> Loaded:
     """What was loaded, with where the file is."""
     if loaded.part is None:
         return loaded
-    return replace(loaded, part=replace(loaded.part, path=path, form=form))
+    return loaded._replace(part=loaded.part._replace(path=path, form=form))
 
 
 def open_source(

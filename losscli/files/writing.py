@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -55,6 +54,8 @@ def _sentences(path: str) -> Iterator[None]:
 @contextmanager
 def _replacing(path: str) -> Iterator[BinaryIO]:
     """A temporary file in the same folder, which takes the place of `path` in the end."""
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(prefix=".losscli-", dir=os.path.dirname(path))
     try:
         with open(handle, "w+b") as stream:

@@ -30,6 +30,7 @@ KNOWS = {
     "reduction": {"errors"},
     "triplets": {"parameters", "work", "numerics", "layout", "guesses"},
     "distances": {"errors", "parameters", "work", "numerics", "layout", "triplets"},
+    "lattice": {"parameters", "work", "lattice"},
     "losses": {
         "errors",
         "parameters",
@@ -40,6 +41,7 @@ KNOWS = {
         "guesses",
         "triplets",
         "distances",
+        "lattice",
         "losses",
     },
     "files": {"errors", "files"},

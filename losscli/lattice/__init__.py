@@ -21,25 +21,32 @@ class Alignments:
 
     def __init__(self, lattice: Lattice) -> None:
         self.lattice = lattice
-        self.levels = Levels(lattice)
+        self.emitted = lattice.emitted()
+        self.levels = Levels(lattice, self.emitted)
         self.log_likelihood = self.levels.log_likelihood()
         self.rest = ~self.levels.held
         if self.rest.any():
-            self.logs = Logs(lattice.samples(self.rest))
-            self.log_likelihood[self.rest] = self.logs.log_likelihood()
+            self.logs = self._logs()
+            self.log_likelihood[self.rest] = self.logs.likelihood
 
     def occupancies(self) -> Iterator[tuple[int, Array | slice, Array]]:
         """For each sample its classes, and the probability of each in each frame, (T, classes).
 
         Other classes are never passed. Of an impossible sample these are no probabilities.
         """
-        self.levels.meet()
+        passed = self.levels.passed
         for n in np.flatnonzero(self.levels.held).tolist():
-            yield n, *self.lattice.by_class(n, *self.levels.passed(n))
-        rest = ~self.levels.held
-        if not rest.any():
+            yield n, *self.lattice.occupancy(n, passed[:, :, n])
+        if self.levels.held.all():
             return
-        if (rest != self.rest).any():  # given up on the way back
-            self.logs = Logs(self.lattice.samples(rest))
-        for n, passed in zip(np.flatnonzero(rest).tolist(), self.logs.passed(), strict=True):
-            yield n, *self.lattice.by_class(n, passed, self.lattice.labels[n])
+        if (self.rest == self.levels.held).any():  # more were given up on the way back
+            self.rest = ~self.levels.held
+            self.logs = self._logs()
+        for i, n in enumerate(np.flatnonzero(self.rest).tolist()):
+            yield n, *self.lattice.occupancy(n, self.logs.passed[:, :, i])
+
+    def _logs(self) -> Logs:
+        """The sums in logarithms of the rest of the samples."""
+        if self.rest.all():
+            return Logs(self.lattice, self.emitted)
+        return Logs(self.lattice.samples(self.rest), self.emitted[:, self.rest])

@@ -15,11 +15,12 @@ and 2**1000: each operation rounds a normal number once. All numbers are above 0
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import log
 
 import numpy as np
 
-from losscli.lattice.grid import Lattice
+from losscli.lattice.grid import BLANK, LABEL, Lattice
 from losscli.parameters import Array
 
 SHRINK, GROW = 150, 350
@@ -27,7 +28,6 @@ REACH = SHRINK * log(2)
 OFTEN = 8  # frames from one levelling to the next at most
 LEAST, MOST = -1074, 1000
 POWERS = np.append(0.0, np.ldexp(1.0, np.arange(LEAST, MOST + 1)))
-BLANK, LABEL = 0, 1
 FROM_LABEL, TO_LABEL, SKIP = 0, 1, 2  # ways: label to blank, blank to label, label to label
 LN_2 = (6.93147180369123816490e-01, 1.90821492927058770002e-10)  # the first part has 33 bits only
 
@@ -40,15 +40,16 @@ class Levels:
     a sample's last column no way leads to the next one's first.
     """
 
-    def __init__(self, lattice: Lattice) -> None:
+    def __init__(self, lattice: Lattice, emitted: Array) -> None:
         self.lattice = lattice
-        self.columns = np.concatenate([lattice.labels[:, :1], lattice.labels[:, 1::2]], 1)
-        self.samples, self.width = self.columns.shape
-        self.p, reach = _probabilities(lattice, self.columns)
+        _, self.samples, self.width = emitted.shape
+        reach = np.maximum(emitted.max(0), -emitted.min(0)).max(1)
         self.held = (reach <= REACH) & (lattice.frames > 0)
         self.some = bool(self.held.any())
+        self.cells = np.empty((len(emitted), 2, self.samples * self.width))
         if self.some:
             self.every = int(min(OFTEN, REACH / max(reach[self.held].max(), 1)))
+            self.p = np.exp(emitted, dtype=np.float64).reshape(len(emitted), -1)
             self.p[:, np.repeat(~self.held, self.width)] = 1
             self.ways = _ways(lattice, self.width)
             self._forward()
@@ -63,16 +64,15 @@ class Levels:
             result[:] = exponent * LN_2[0] + (np.log(m) + exponent * LN_2[1])
         return result
 
-    def meet(self) -> None:
-        """Makes of the cells the probability of being there, given the labels, by a backward pass."""
+    @cached_property
+    def passed(self) -> Array:
+        """The probability of each place in each frame, given the labels, (T, 2, n, W).
+
+        It takes the place of the cells; the pass backward may give up more samples.
+        """
         if self.some:
             self._backward()
-
-    def passed(self, n: int) -> tuple[Array, Array]:
-        """The probability of a sample's places in each frame, (T, places), and the places' labels."""
-        cells, labels = self._tables(self.cells)[:, :, n], self.columns[n]
-        blank = cells[:, BLANK].sum(1, keepdims=True)
-        return np.concatenate([blank, cells[:, LABEL, 1:]], 1), labels
+        return self._tables(self.cells)
 
     # ---- inside
 
@@ -83,7 +83,6 @@ class Levels:
     def _forward(self) -> None:
         """Fills the cells with the probability of all ways that lead there."""
         frames, ends = len(self.p), self.lattice.ends
-        self.cells = np.empty((frames, 2, self.p.shape[1]))
         self.cells[0] = 0
         self.cells[:, LABEL, 0] = 0
         start, p = self._tables(self.cells[0]), self._tables(self.p)
@@ -113,14 +112,13 @@ class Levels:
 
     def _backward(self) -> None:
         """Multiplies the cells by the probability of all ways from there to the end."""
-        ends, frames = self.lattice.ends, self.lattice.frames
         m, exponent = (part[:, None] for part in self.likelihood)
         p = self._tables(self.p)
         x = np.zeros(self.cells.shape[1:])
         level = np.zeros(x.shape, np.intp)
         weights, go = self.ways, np.empty((2, x.shape[1] - 1))
-        all_reached, stop = frames.min() - 2 * self.width, len(self.p)
-        last = set((frames - 1).tolist())
+        all_reached, stop = self.lattice.frames.min() - 2 * self.width, len(self.p)
+        ending = self.lattice.ending()
         for t in reversed(range(stop)):
             if t + 1 < len(self.p):
                 if (t + 1) % self.every == 0:
@@ -133,10 +131,10 @@ class Levels:
                 np.multiply(label[1:], weights[TO_LABEL:, 1:], out=go)
                 label += blank * weights[FROM_LABEL]
                 x[:, :-1] += go
-            if t in last:
-                rows = np.flatnonzero(frames == t + 1)
-                self._tables(x)[BLANK, rows, ends[rows] // 2] = 1
-                self._tables(x)[LABEL, rows, ends[rows] // 2] = ends[rows] > 0
+            if t in ending:
+                rows, ends = ending[t]
+                self._tables(x)[BLANK, rows, ends] = 1
+                self._tables(x)[LABEL, rows, ends] = ends > 0
             self.cells[t] *= x
             if t % self.every == 0:
                 group = self._tables(self.cells[t:stop])
@@ -200,19 +198,6 @@ class Levels:
         worst = [self._tables(table).max((0, 2)) for table in (x, weights)]
         self.held &= np.maximum(*worst) < most
         return True
-
-
-def _probabilities(lattice: Lattice, columns: Array) -> tuple[Array, Array]:
-    """The probability of each column's label in each frame, (T, n W), and how far logarithms reach."""
-    frames = lattice.log_probs.transpose(1, 0, 2)
-    length, samples, classes = frames.shape
-    at = (columns + np.arange(samples)[:, None] * classes).ravel()
-    logs = frames.reshape(length, -1).take(at, 1).astype(np.float64, copy=False)
-    table = logs.reshape(length, *columns.shape)
-    for n in np.flatnonzero(lattice.frames < length):
-        table[lattice.frames[n] :, n] = 0
-    reach = np.maximum(table.max(0), -table.min(0)).max(1)
-    return np.exp(logs, out=logs), reach
 
 
 def _ways(lattice: Lattice, width: int) -> Array:

@@ -1,80 +1,96 @@
-"""The sums over all ways through the lattice in logarithms: slower, but of any numbers."""
+"""The sums over all ways through the lattice in logarithms: of any numbers, in the type that they have."""
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
-from losscli.lattice.grid import Lattice
+from losscli.lattice.grid import BLANK, LABEL, Lattice
 from losscli.parameters import Array
 
 
 class Logs:
-    """The pass forward, the likelihood, and on demand the pass backward."""
+    """The passes forward and backward through the lattices of n samples."""
 
-    def __init__(self, lattice: Lattice) -> None:
+    def __init__(self, lattice: Lattice, emitted: Array) -> None:
         self.lattice = lattice
-        self.emitted = np.take_along_axis(lattice.log_probs, lattice.labels[:, None, :], 2)
-        self.alpha = _ways(self.emitted, lattice.skips)
+        self.emitted = emitted
+        self.cells = np.empty((len(emitted), 2, *emitted.shape[1:]), emitted.dtype)
+        self._forward()
+        self.likelihood = self._at_end()  # its logarithm
 
-    def log_likelihood(self) -> Array:
-        """Both ways to end, in the last label or in the blank behind it."""
-        frames, ends = self.lattice.frames, self.lattice.ends
-        rows, last = np.arange(len(ends)), np.maximum(frames - 1, 0)
-        in_blank = self.alpha[rows, last, ends]
-        in_label = np.where(ends > 0, self.alpha[rows, last, np.maximum(ends - 1, 0)], -np.inf)
-        likelihood = _log_sum(in_blank, in_label)
-        nothing = np.where(ends > 0, -np.inf, 0)  # no frame at all
-        return np.where(frames > 0, likelihood, nothing).astype(self.alpha.dtype)
-
+    @cached_property
     def passed(self) -> Array:
-        """The probability of each place in each frame, given the labels, (n, T, E)."""
-        likelihood = self.log_likelihood()[:, None, None]
-        through: Array = np.exp(self.alpha + self._backward() - self.emitted - likelihood)
-        return through
+        """The probability of each place in each frame, given the labels, (T, 2, n, W).
 
-    def _backward(self) -> Array:
-        """The logarithm of the probability of all ways from each cell to the end, with its own label.
-
-        These are the ways to the cell when everything is read backwards.
+        It takes the place of the cells.
         """
-        _, labels, skips, frames, ends = self.lattice
-        t = np.maximum(frames[:, None] - 1 - np.arange(self.emitted.shape[1]), 0)
-        s = ends[:, None] - np.arange(labels.shape[1])
-        inside, s = s >= 0, np.maximum(s, 0)
+        self._backward()
+        self.cells -= self.likelihood[:, None]
+        return np.exp(self.cells, out=self.cells)
 
-        def turned(table: Array) -> Array:
-            by_time = np.take_along_axis(table, t[:, :, None], 1)
-            return np.take_along_axis(by_time, s[:, None, :], 2)
+    # ---- inside
 
-        backwards = np.zeros_like(skips)  # a skip from s to s + 2, seen from the other end
-        backwards[:, 2:] = np.take_along_axis(skips, s, 1)[:, :-2]
-        beta = turned(_ways(turned(self.emitted), backwards))
-        beyond = np.arange(self.emitted.shape[1]) >= frames[:, None]
-        return np.where(beyond[:, :, None] | ~inside[:, None, :], -np.inf, beta)
+    def _forward(self) -> None:
+        """Fills the cells with the logarithm of the probability of all ways that lead there."""
+        self.cells[0] = -np.inf
+        self.cells[0, BLANK, :, 0] = self.emitted[0, :, 0]
+        label = np.where(self.lattice.ends[:, None] > 0, self.emitted[0, :, 1:2], -np.inf)
+        self.cells[0, LABEL, :, 1:2] = label
+        ways, skips = self._no_ways(), self.lattice.skips[:, 3::2]
+        for t in range(1, len(self.cells)):
+            x, new = self.cells[t - 1], self.cells[t]
+            ways[0] = x
+            ways[1, BLANK] = x[LABEL]
+            ways[1, LABEL, :, 1:] = x[BLANK, :, :-1]
+            np.copyto(ways[2, LABEL, :, 2:], x[LABEL, :, 1:-1], where=skips)
+            _log_sum(ways, new)
+            self._emit(new, t)
+
+    def _backward(self) -> None:
+        """Adds to the cells the logarithm of the probability of all ways from there to the end."""
+        x = np.full_like(self.cells[0], -np.inf)
+        ways, skips = self._no_ways(), self.lattice.skips[:, 3::2]
+        ending = self.lattice.ending()
+        for t in reversed(range(len(self.cells))):
+            if t + 1 < len(self.cells):
+                self._emit(x, t + 1)
+                ways[0] = x
+                ways[1, LABEL] = x[BLANK]
+                ways[1, BLANK, :, :-1] = x[LABEL, :, 1:]
+                np.copyto(ways[2, LABEL, :, 1:-1], x[LABEL, :, 2:], where=skips)
+                _log_sum(ways, x)
+            if t in ending:
+                rows, ends = ending[t]
+                x[:, rows] = -np.inf
+                x[BLANK, rows, ends] = 0
+                x[LABEL, rows, ends] = np.where(ends > 0, 0, -np.inf)
+            self.cells[t] += x
+
+    def _emit(self, x: Array, t: int) -> None:
+        x[BLANK] += self.emitted[t, :, :1]
+        x[LABEL, :, 1:] += self.emitted[t, :, 1:]
+
+    def _no_ways(self) -> Array:
+        """Room for the three ways to each place."""
+        return np.full((3, *self.cells.shape[1:]), -np.inf, self.cells.dtype)
+
+    def _at_end(self) -> Array:
+        """Both ends, in the last label and in the blank behind it."""
+        frames, ends = self.lattice.frames, self.lattice.ends // 2
+        both = self.cells[np.maximum(frames - 1, 0), :, np.arange(len(ends)), ends].T
+        likelihood = _log_sum(both, np.empty_like(both[0]))
+        nothing = np.where(ends > 0, -np.inf, 0)  # no frame at all
+        return np.where(frames > 0, likelihood, nothing).astype(self.cells.dtype)
 
 
-def _ways(emitted: Array, skips: Array) -> Array:
-    """The logarithm of the probability of all ways to each cell from the first frame, (n, T, E)."""
-    alpha = np.full(emitted.shape, -np.inf, emitted.dtype)
-    alpha[:, 0, :2] = emitted[:, 0, :2]
-    for t in range(1, emitted.shape[1]):
-        stay = alpha[:, t - 1]
-        step = np.full_like(stay, -np.inf)
-        step[:, 1:] = stay[:, :-1]
-        skip = np.full_like(stay, -np.inf)
-        skip[:, 2:] = np.where(skips[:, 2:], stay[:, :-2], -np.inf)
-        alpha[:, t] = _log_sum(stay, step, skip) + emitted[:, t]
-    return alpha
-
-
-def _log_sum(*logs: Array) -> Array:
-    """log(sum(exp(x))) of several arrays; all -inf gives -inf."""
-    m = logs[0]
-    for other in logs[1:]:
-        m = np.maximum(m, other)
-    m = np.where(np.isneginf(m), 0, m)
-    total = np.exp(logs[0] - m)
-    for other in logs[1:]:
-        total += np.exp(other - m)
-    result: Array = m + np.log(total)
-    return result
+def _log_sum(ways: Array, out: Array) -> Array:
+    """log(sum(exp(x))) along the first axis; all -inf gives -inf."""
+    m = np.maximum(ways.max(0), np.finfo(ways.dtype).min)
+    less = ways - m
+    np.exp(less, out=less)
+    np.sum(less, 0, out=out)
+    np.log(out, out=out)
+    out += m
+    return out

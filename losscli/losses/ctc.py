@@ -12,6 +12,7 @@ from losscli.errors import KindError, RangeError, ShapeError
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.lattice import Alignments
 from losscli.lattice.grid import Lattice
+from losscli.lattice.logs import exp
 from losscli.lattice.steps import Lesson
 from losscli.layout import Laid, shape_text
 from losscli.parameters import Array, Option, Rows, Tensor
@@ -189,7 +190,7 @@ def ctc(
     def gradient(share: Array) -> Gradients:
         def by_log_probs() -> Array:
             frames = log_probs.transpose(1, 0, 2)
-            d = np.exp(frames)
+            d = exp(frames)
             for n, classes, occupancy in alignments.occupancies():
                 d[:, n, classes] -= occupancy
             d *= share[:, None]

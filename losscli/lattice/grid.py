@@ -85,7 +85,7 @@ class Lattice(NamedTuple):
             classes, labels = np.unique(labels, return_inverse=True)
             width = len(classes)
         frames, passed = len(cells), cells[:, LABEL].copy()
-        passed[:, 0] = cells[:, BLANK].sum(1)
+        np.add.reduce(cells[:, BLANK], 1, out=passed[:, 0])
         at = np.arange(frames)[:, None] * width + labels
         sums = np.bincount(at.ravel(), passed.ravel(), frames * width)
         return classes, sums.reshape(frames, width)

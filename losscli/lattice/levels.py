@@ -25,7 +25,7 @@ from losscli.parameters import Array
 
 SHRINK, GROW = 150, 350
 REACH = SHRINK * log(2)
-OFTEN = 8  # frames from one levelling to the next at most
+OFTEN = 16  # frames from one levelling to the next at most
 LEAST, MOST = -1074, 1000
 POWERS = np.append(0.0, np.ldexp(1.0, np.arange(LEAST, MOST + 1)))
 FROM_LABEL, TO_LABEL, SKIP = 0, 1, 2  # ways: label to blank, blank to label, label to label
@@ -49,8 +49,7 @@ class Levels:
         self.cells = np.empty((len(emitted), 2, self.samples * self.width))
         if self.some:
             self.every = int(min(OFTEN, REACH / max(reach[self.held].max(), 1)))
-            self.p = np.exp(emitted, dtype=np.float64).reshape(len(emitted), -1)
-            self.p[:, np.repeat(~self.held, self.width)] = 1
+            self.p = self._probabilities(emitted)
             self.ways = _ways(lattice, self.width)
             self._forward()
 
@@ -80,40 +79,43 @@ class Levels:
         """What lies side by side, with an axis for the samples."""
         return flat.reshape(*flat.shape[:-1], self.samples, self.width)
 
+    def _probabilities(self, emitted: Array) -> Array:
+        """The probability of each place's class in each frame; 1 in samples that are not held."""
+        p = np.empty(self.cells.shape)
+        table = self._tables(p)
+        np.exp(emitted, out=table[:, LABEL])
+        table[:, LABEL, ~self.held] = 1
+        table[:, BLANK] = table[:, LABEL, :, :1]
+        return p
+
     def _forward(self) -> None:
         """Fills the cells with the probability of all ways that lead there."""
-        frames, ends = len(self.p), self.lattice.ends
-        self.cells[0] = 0
+        start, p = self._tables(self.cells[0]), self._tables(self.p[0])
+        start[:] = 0
+        start[BLANK, :, 0] = p[BLANK, :, 0]
+        start[LABEL, :, 1:2] = np.where(self.lattice.ends[:, None] > 0, p[LABEL, :, 1:2], 0)
         self.cells[:, LABEL, 0] = 0
-        start, p = self._tables(self.cells[0]), self._tables(self.p)
-        start[BLANK, :, 0] = p[0, :, 0]
-        start[LABEL, :, 1:2] = np.where(ends[:, None] > 0, p[0, :, 1:2], 0)
-        level = np.zeros(self.cells.shape[1:], np.intp)
+        level = np.zeros(start.shape, np.intp).reshape(2, -1)
         self.levels = [level]
-        weights, come = self.ways, np.empty((2, self.p.shape[1] - 1))
-        for t in range(1, frames):
-            x = self.cells[t - 1]
+        weights, come = self.ways, np.empty((2, level.shape[1] - 1))
+        all_reached = 2 * self.width
+        for t in range(1, len(self.cells)):
+            x, new = self.cells[t - 1], self.cells[t]
             if t % self.every == 0:
-                front = self._last(x) if t <= 2 * self.width else None
+                front = self._last(x) if t <= all_reached else None
                 x, level, weights = self._levelled(x, level, front)
                 self.levels.append(level)
-            blank, label = self.cells[t]
-            np.multiply(x[LABEL], weights[FROM_LABEL], out=blank)
-            blank += x[BLANK]
-            table = self._tables(blank)
-            table *= p[t, :, :1]
+            np.multiply(x[LABEL], weights[FROM_LABEL], out=new[BLANK])
             np.multiply(x[:, :-1], weights[TO_LABEL:, 1:], out=come)
-            label = label[1:]
-            np.add(come[BLANK], come[LABEL], out=label)
-            label += x[LABEL, 1:]
-            label *= self.p[t, 1:]
+            np.add(come[BLANK], come[LABEL], out=new[LABEL, 1:])
+            new += x
+            new *= self.p[t]
         self._give_up(self.cells[-1], weights)
         self.likelihood = self._at_end()
 
     def _backward(self) -> None:
         """Multiplies the cells by the probability of all ways from there to the end."""
         m, exponent = (part[:, None] for part in self.likelihood)
-        p = self._tables(self.p)
         x = np.zeros(self.cells.shape[1:])
         level = np.zeros(x.shape, np.intp)
         weights, go = self.ways, np.empty((2, x.shape[1] - 1))
@@ -124,12 +126,9 @@ class Levels:
                 if (t + 1) % self.every == 0:
                     front = self._first(x) if t >= all_reached else None
                     x, level, weights = self._levelled(x, level, front, back=True)
-                blank, label = x
-                table = self._tables(blank)
-                table *= p[t + 1, :, :1]
-                label *= self.p[t + 1]
-                np.multiply(label[1:], weights[TO_LABEL:, 1:], out=go)
-                label += blank * weights[FROM_LABEL]
+                x *= self.p[t + 1]
+                np.multiply(x[LABEL, 1:], weights[TO_LABEL:, 1:], out=go)
+                x[LABEL] += x[BLANK] * weights[FROM_LABEL]
                 x[:, :-1] += go
             if t in ending:
                 rows, ends = ending[t]

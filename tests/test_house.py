@@ -31,6 +31,7 @@ KNOWS = {
     "reduction": {"errors"},
     "triplets": {"parameters", "work", "numerics", "layout", "guesses"},
     "distances": {"errors", "parameters", "work", "numerics", "layout", "triplets"},
+    "lattice": {"parameters", "work", "lattice"},
     "losses": {
         "errors",
         "parameters",
@@ -41,6 +42,7 @@ KNOWS = {
         "guesses",
         "triplets",
         "distances",
+        "lattice",
         "losses",
     },
     "files": {"errors", "files", "stored"},

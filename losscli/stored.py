@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -110,7 +111,7 @@ class Stored:
         return np.asarray(self._mapped[which][index - self.starts[which]], self.dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """All of it: mapped where it is one piece of its own type, else in a scratch file."""
+        """All of it: mapped where it is one piece of its own type; else a large one in a scratch file."""
         return np.asarray(self._whole, dtype)
 
     @cached_property
@@ -121,6 +122,8 @@ class Stored:
     def _whole(self) -> Array:
         if len(self.pieces) == 1 and self.pieces[0].dtype == self.dtype:
             return self._mapped[0]
+        if self.size * self.dtype.itemsize < LARGE:
+            return self.flat(0, self.size).reshape(self.shape)
         whole = Scratch()
         for start in range(0, self.size, STEP):
             whole.append(self.flat(start, min(self.size, start + STEP)))
@@ -145,7 +148,10 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self.stream: BinaryIO = tempfile.TemporaryFile(prefix="losscli-")  # noqa: SIM115
+        with tempfile.TemporaryFile(prefix="losscli-") as file:
+            number = os.dup(file.fileno())
+        self.stream: BinaryIO = open(number, "w+b", closefd=False)  # noqa: SIM115
+        weakref.finalize(self.stream, os.close, number)  # gone when no piece needs it any more
         self.kinds: list[tuple[np.dtype[Any], int]] = []  # what was appended, how many numbers
 
     def append(self, array: Array) -> None:
@@ -156,6 +162,14 @@ class Scratch:
             self.kinds[-1] = array.dtype, self.kinds[-1][1] + array.size
         else:
             self.kinds.append((array.dtype, array.size))
+
+    def keep(self, array: Array) -> Stored:
+        """An array written behind what is there, as it can be read from there."""
+        begin = self.stream.tell()
+        self.append(array)
+        with _room():
+            self.stream.flush()
+        return Stored([Piece(self.stream, begin, array.shape, array.dtype, "a scratch file")])
 
     def stored(self, shape: tuple[int, ...], origin: str) -> Stored:
         """What was appended, whole items at a time, as an array of that shape."""

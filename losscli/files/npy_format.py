@@ -21,21 +21,26 @@ from losscli.stored import Piece, Stored
 MAGIC = b"\x93NUMPY"
 
 
-def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
-    """The array."""
+def read(raw: Raw, selector: str | None, *, words: bool, large: int | None = None) -> Loaded:
+    """The array; one of so many bytes or more stays in its file."""
     if selector is not None:
         raise SourceError(f'{raw.origin} holds a single array, of which "#{selector}" is no part.')
     with raw.open() as stream:
         if stream.read(len(MAGIC)) != MAGIC:
             raise SourceError(f"{raw.origin} is not an NPY file.")
     with numpy_reading(raw.origin):
-        array = _stored(raw)
+        array = _stored(raw, stored.LARGE if large is None else large)
         array = _read(raw) if array is None else array
     array = checked(array, raw.origin, words)
     return Loaded(array, raw.origin, (), described(array, raw.origin), Part())
 
 
-def _stored(raw: Raw) -> Any:
+def read_shard(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
+    """The array, in its file however small it is: there may be thousands."""
+    return read(raw, selector, words=words, large=0)
+
+
+def _stored(raw: Raw, large: int) -> Any:
     """A large array that lies in a file as it is: stored, or mapped where columns lie together."""
     if raw.path is None:
         return None
@@ -44,7 +49,7 @@ def _stored(raw: Raw) -> Any:
         offset = stream.tell()
         there = stream.seek(0, io.SEEK_END) - offset
     size = math.prod(shape) * dtype.itemsize
-    if size < stored.LARGE or dtype.kind not in "iufc":
+    if size < large or not shape or dtype.kind not in "iufc":
         return None
     if fortran and len(shape) > 1:
         return np.asarray(np.load(raw.path, "r"))

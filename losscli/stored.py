@@ -109,7 +109,7 @@ class Stored:
         return np.asarray(self._mapped[which][index - self.starts[which]], self.dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """All of it: mapped where it is one piece of its own type, else in a scratch file."""
+        """All of it: mapped where it is one piece of its own type; else a large one in a scratch file."""
         return np.asarray(self._whole, dtype)
 
     @cached_property
@@ -122,6 +122,8 @@ class Stored:
             return np.empty(self.shape, self.dtype)
         if len(self.pieces) == 1 and self.pieces[0].dtype == self.dtype:
             return self._mapped[0]
+        if self.size * self.dtype.itemsize < LARGE:
+            return self.flat(0, self.size).reshape(self.shape)
         whole = Scratch()
         for start in range(0, self.size, STEP):
             whole.append(self.flat(start, min(self.size, start + STEP)))
@@ -168,6 +170,14 @@ class Scratch:
             self.kinds[-1] = array.dtype, self.kinds[-1][1] + array.size
         else:
             self.kinds.append((array.dtype, array.size))
+
+    def keep(self, array: Array) -> Stored:
+        """An array written behind what is there, as it can be read from there."""
+        begin = self.file.stream.tell()
+        self.append(array)
+        with _room():
+            self.file.stream.flush()
+        return Stored([Piece(self.file, begin, array.shape, array.dtype, "a scratch file")])
 
     def stored(self, shape: tuple[int, ...], origin: str) -> Stored:
         """What was appended, whole items at a time, as an array of that shape."""

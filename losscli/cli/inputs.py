@@ -66,6 +66,7 @@ def gather(request: Request, id_column: str | None = None) -> Inputs:
     alphabet = _alphabet(request, values)
     loaded = _read_tensors(request, case, values, alphabet)
     _say_what_is_missing(request, case, loaded)
+    _refuse_long_rows(request, loaded)
     columns = {name: tuple(one.columns) for name, one in loaded.items() if one.columns}
     classes = named_classes(common.classes) or _class_columns(request, columns)
     tensors = {
@@ -297,6 +298,20 @@ def _say_what_is_missing(request: Request, case: Case | None, loaded: Mapping[st
         raise UsageError(
             f"{loss.name}: {where} {_listed(missing)}, as in: losscli compute {loss.name} {example}"
         )
+
+
+def _refuse_long_rows(request: Request, loaded: Mapping[str, Loaded]) -> None:
+    """UsageError where several files were joined along an axis that is not that of the samples."""
+    from losscli.layout import joins_rows
+
+    for name, one in loaded.items():
+        if one.files > 1 and not joins_rows(request.loss, name, one.array.ndim):
+            shape = request.loss.tensors[name].tensor.shape.split(" or ")[0]
+            raise UsageError(
+                f"{_flag(name)}: {one.origin} is {one.files} files of shape {shape}, whose samples are not "
+                "on the first axis, along which files are joined; compute each with --partial, and "
+                "add them up with losscli merge."
+            )
 
 
 def _class_columns(request: Request, columns: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -25,8 +25,9 @@ if typing.TYPE_CHECKING:
 Verb = Callable[..., None]  # takes a Request and the verb's own options, by name
 
 SOURCES = """A SOURCE is numbers in place (0.5,2 or '[[1, 2], [3, 4]]'), a file (.csv .tsv .json
-.jsonl .yaml .npy .npz, also .gz), part of one (pred.csv#logit_*, pred.csv#2:12, run.npz#logits), or
-- for standard input. CASE is one YAML, JSON or CSV file that holds inputs and parameters by name;
+.jsonl .yaml .npy .npz, also .gz), part of one (pred.csv#logit_*, pred.csv#2:12, run.npz#logits),
+several, joined in the order of their names ('shards/*.npy', 'shards/*.csv#logit_*'), or - for
+standard input. CASE is one YAML, JSON or CSV file that holds inputs and parameters by name;
 options override it."""
 
 SHORT = {"input": "-i", "target": "-t"}

@@ -32,7 +32,8 @@ class Loaded(NamedTuple):
     origin: str  # "pred.csv", "in place", "standard input", "run.npz#logits"
     columns: tuple[str, ...] = ()  # the names of the columns read, where the source has a header
     inferred: str = ""  # one line on what was inferred, for stderr
-    part: Part | None = None  # None where it is from no file, or from a file of another kind
+    part: Part | None = None  # None where it is from no file, several, or one of another kind
+    files: int = 1  # how many files it was joined from, along the first axis
 
 
 def described(array: NDArray[Any] | Stored, origin: str) -> str:

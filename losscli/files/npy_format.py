@@ -20,27 +20,35 @@ from losscli.stored import Piece, Scratch, Stored
 MAGIC = b"\x93NUMPY"
 
 
-def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
-    """The array."""
+def read(raw: Raw, selector: str | None, *, words: bool, large: int | None = None) -> Loaded:
+    """The array; one of so many bytes or more stays in its file."""
     if selector is not None:
         raise SourceError(f'{raw.origin} holds a single array, of which "#{selector}" is no part.')
     with raw.open() as stream:
         if stream.read(len(MAGIC)) != MAGIC:
             raise SourceError(f"{raw.origin} is not an NPY file.")
     with numpy_reading(raw.origin), raw.open() as stream:
-        array = array_in(stream, raw.path, 0, raw.origin)
+        array = array_in(stream, raw.path, 0, raw.origin, large)
     array = checked(array, raw.origin, words)
     return Loaded(array, raw.origin, (), described(array, raw.origin), Part())
 
 
-def array_in(stream: BinaryIO, path: Path | None, start: int, origin: str) -> Any:
+def read_shard(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
+    """The array, in its file however small it is: there may be thousands."""
+    return read(raw, selector, words=words, large=0)
+
+
+def array_in(
+    stream: BinaryIO, path: Path | None, start: int, origin: str, large: int | None = None
+) -> Any:
     """The array in NPY format that a stream holds; it stays in the file `path` where it is large.
 
     There it begins at `start`. Without a path a large one goes to a scratch file.
     """
     shape, fortran, dtype = _header(stream)
     size = math.prod(shape) * dtype.itemsize
-    if size < stored.LARGE or dtype.kind not in "iufc":
+    large = stored.LARGE if large is None else large
+    if size < large or not shape or dtype.kind not in "iufc":
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
     offset = stream.tell()

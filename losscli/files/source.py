@@ -1,4 +1,4 @@
-"""A source: numbers in place, a file, part of a file, or standard input.
+"""A source: numbers in place, a file, part of a file, several files, or standard input.
 
 Decided by the text alone where it can be. A known ending makes it a file. Else what starts like
 numbers is numbers; what does not is a file of another ending, or, where words are allowed, words.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from losscli.errors import MissingSource, SourceError, UsageError
-from losscli.files import in_place
+from losscli.files import globs, in_place
 from losscli.files.grammar import quoted, starts_like_numbers
 from losscli.files.keys import near
 from losscli.files.loaded import Loaded
@@ -60,10 +62,39 @@ def read(
             return in_place.read_words(source)
     if selector == "":
         raise SourceError(f"{label}: {quoted(source)} names no part behind the #.")
+    names = files_of(name, label, base)
+    if len(names) > 1:
+        parts = (
+            _read_file(one, selector, label, form, base, None, words, shard=True) for one in names
+        )
+        return globs.joined(parts, source, names)
+    return _read_file(names[0], selector, label, form, base, stdin, words)
+
+
+def _read_file(
+    name: str,
+    selector: str | None,
+    label: str,
+    form: str | None,
+    base: Path | None,
+    stdin: BinaryIO | None,
+    words: bool,
+    shard: bool = False,
+) -> Loaded:
+    """A file, part of it or standard input; of a shard no more than must be is held in memory."""
     raw, form = open_source(name, label=label, form=form, base=base, stdin=stdin)
     with sentences(raw.origin):
-        loaded: Loaded = format_of(form).read(raw, selector, words=words)
+        reader = format_of(form)
+        read_it = getattr(reader, "read_shard", reader.read) if shard else reader.read
+        loaded: Loaded = read_it(raw, selector, words=words)
     return loaded if name == "-" else placed(loaded, str((base or Path()) / name), form)
+
+
+def files_of(name: str, label: str, base: Path | None) -> list[str]:
+    """The names that a name stands for: those that it matches where it is a glob, else itself."""
+    if name != "-" and globs.is_glob(name) and not _exists(name, base):
+        return globs.matching(name, base, label)
+    return [name]
 
 
 def read_texts(
@@ -80,7 +111,11 @@ def read_texts(
     Of a table the texts are as they are written, 007 too. Errors: SourceError, MissingSource.
     """
     name, _ = split_selector(source, base)
-    raw, form = open_source(name, label=label, form=form, base=base, stdin=stdin)
+    names = files_of(name, label, base)
+    if len(names) > 1:
+        read_one = partial(read_texts, key=key, label=label, form=form, base=base)
+        return tuple(chain.from_iterable(map(read_one, names)))
+    raw, form = open_source(names[0], label=label, form=form, base=base, stdin=stdin)
     with sentences(raw.origin):
         reader = format_of(form)
         if hasattr(reader, "texts"):

@@ -80,6 +80,9 @@ class Problem:
         self.laid, self.rows = lay_out(loss, self.tensors)
         self.told = loss.rows.told(**self.tensors) if loss.rows.told else {}
         self.zeros: Callable[..., Array] = np.zeros  # makes the arrays of results
+        self.watch: Callable[[int], None] | None = (
+            None  # is told how many rows are done, in each pass
+        )
         self.warnings: list[str] = []
         self.remarks: set[str] = set()
 
@@ -392,7 +395,15 @@ class Problem:
         self, use: Callable[..., T], *, with_index: bool = False
     ) -> Iterator[tuple[Any, T]]:
         """`use` on the terms of every block, in order, on several threads where that may help."""
+        done = 0
+        for index, found in self._in_turn(use, with_index):
+            if self.watch is not None:
+                spans = zip(self.rows or (1,), index, strict=True)
+                done += math.prod(len(range(*span.indices(n))) for n, span in spans)
+                self.watch(done)
+            yield index, found
 
+    def _in_turn(self, use: Callable[..., T], with_index: bool) -> Iterator[tuple[Any, T]]:
         def work(index: Any) -> tuple[Any, T]:
             with np.errstate(all="ignore"):
                 terms = self._run_at(index)

@@ -12,6 +12,7 @@ from losscli.cli.exits import CheckFailed
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.options import Request
+from losscli.cli.progress import watched
 from losscli.errors import UsageError, place
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def compute(
     allowed = _tolerance(tolerance, expected)
     problem = gather(request).problem
     with delivery(problem, form, request.common) as deliver:
-        value = problem.value()
+        with watched(problem, request.common):
+            value = problem.value()
         for warning in problem.warnings:
             request.talk.warn(warning)
         deliver(value)

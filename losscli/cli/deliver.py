@@ -10,6 +10,7 @@ from losscli.errors import UsageError
 
 if TYPE_CHECKING:
     from losscli.cli.options import Common
+    from losscli.record import Record
 
 
 def deliver_result(result: Any, form: str | None, common: Common) -> None:
@@ -25,8 +26,13 @@ def deliver_result(result: Any, form: str | None, common: Common) -> None:
     answer(format_result(result, form or "text"))
 
 
+def deliver_record(record: Record, common: Common) -> None:
+    """The record of a part, as a line."""
+    deliver_page(record.line(), common)
+
+
 def deliver_page(page: str, common: Common) -> None:
-    """A rendered explanation."""
+    """A page, or a line, of text."""
     data = f"{page.rstrip(chr(10))}\n"
     if common.output is not None:
         from losscli.files.results import write

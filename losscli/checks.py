@@ -48,6 +48,7 @@ def within(loss: Loss, name: str, block: Array) -> None:
 
 def whole_numbers(loss: str, name: str, array: Array, hint: str = "") -> Array:
     """The array as integers; KindError unless its numbers are whole."""
+    array = np.asarray(array)
     if array.dtype.kind in "iu":
         return array
     if array.dtype.kind == "f":

@@ -5,7 +5,6 @@ A `Measure` shows the steps from two vectors to their distance, and has its slop
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 import os
@@ -71,6 +70,8 @@ def measured_by(given: Given, loss: str, components: int = 1) -> Measure:
         return plain[given]
     if name == "minkowski":
         return by_norm(_order(given, order, loss))
+    import difflib
+
     near = difflib.get_close_matches(given, NAMED, n=1)
     hint = (
         f"Did you mean {near[0]}?" if near else f"Choose from {', '.join(NAMED)}, module:function."

@@ -9,18 +9,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from itertools import pairwise as neighbours
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from losscli import autopsy, checks, differences
-from losscli.differences import GradientCheck
+from losscli import checks
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
 from losscli.layout import Laid, lay_out, shape_text
 from losscli.parameters import Array, Loss
@@ -29,6 +27,10 @@ from losscli.stored import Stored, addresses, place_of
 from losscli.work import Show, Terms, quiet
 
 BLOCK = 524_288  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
+
+if TYPE_CHECKING:
+    from losscli.differences import GradientCheck
+
 T = TypeVar("T")
 
 # A block's arrays come and go by the thousand. glibc gives freed memory of this size back to the kernel
@@ -37,8 +39,7 @@ T = TypeVar("T")
 del (_ := [np.empty(31 << 20, np.uint8)])[0]
 
 
-@dataclass(frozen=True)
-class Share:
+class Share(NamedTuple):
     """What each term counts for in the result, dL/dl."""
 
     above: Array  # dL/d(result): 1, or the upstream gradient
@@ -93,6 +94,8 @@ class Problem:
             with np.errstate(over="ignore"):
                 result = self.dtype.type(self.total.reduce(self.reduction, self.batch))
         if not np.isfinite(result).all():
+            from losscli import autopsy
+
             self.warnings.append(autopsy.of_value(self, result))
         return result
 
@@ -170,6 +173,8 @@ class Problem:
             self.total = whole
         for name, array in out.items():
             if name in lost:
+                from losscli import autopsy
+
                 self.warnings.append(autopsy.of_gradient(self, name, array))
         return out
 
@@ -182,6 +187,8 @@ class Problem:
 
     def check(self, wrt: Sequence[str] | None = None, grad_output: Any = None) -> GradientCheck:
         """The gradient compared with central differences, kinks left out and counted."""
+        from losscli import differences
+
         return differences.check(self, wrt, grad_output)
 
     def largest(self, most: int) -> list[tuple[int, ...]]:
@@ -327,7 +334,7 @@ class Problem:
             denominator = self.denominator
         elif self.reduction == "batchmean":
             denominator = float(self.batch)
-        return Share(above.astype(self.dtype), denominator)
+        return Share(above, denominator)
 
     def share_of(self, share: Share, index: Any, divisor: Any) -> Any:
         """The share of each row of a block."""
@@ -397,9 +404,14 @@ class Problem:
         if self.threads == 1:
             yield from map(work, indices)
             return
+        if not (batch := list(islice(indices, 8 * self.threads))):
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(self.threads) as pool:
-            while batch := list(islice(indices, 8 * self.threads)):
+            while batch:
                 yield from pool.map(work, batch)
+                batch = list(islice(indices, 8 * self.threads))
 
     def _run_at(self, index: Any) -> Terms:
         with self._positions(index):

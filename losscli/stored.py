@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +29,10 @@ LARGE = 16 << 20  # bytes; an array below that is simply read
 STEP = 1 << 20  # numbers that are copied at once
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """Numbers that lie one after the other in a file, from `offset` on, in C order."""
 
-    file: Path | BinaryIO
+    file: Path | Unnamed
     offset: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -49,14 +46,15 @@ class Piece:
             with self.file.open("rb", buffering=0) as stream:
                 self._fill(stream, found, begin)
         else:
-            self._fill(self.file, found, begin)
+            self._fill(self.file.stream, found, begin)
         return found
 
     def mapped(self) -> Array:
         """All of it, mapped into memory."""
         if not math.prod(self.shape):
             return np.empty(self.shape, self.dtype)
-        return np.asarray(np.memmap(self.file, self.dtype, "r", self.offset, self.shape))
+        file = self.file if isinstance(self.file, Path) else self.file.stream
+        return np.asarray(np.memmap(file, self.dtype, "r", self.offset, self.shape))
 
     def _fill(self, stream: Any, found: Array, begin: int) -> None:
         left = found.view(np.uint8).data
@@ -75,8 +73,8 @@ class Stored:
 
     def __init__(self, pieces: Sequence[Piece | Array], dtype: Any = None) -> None:
         self.pieces = tuple(pieces)
-        kind = np.dtype(dtype or np.result_type(*(piece.dtype for piece in pieces)))
-        self.dtype = kind.newbyteorder("=")
+        kind = np.result_type(*(piece.dtype for piece in pieces)) if dtype is None else dtype
+        self.dtype = np.dtype(kind).newbyteorder("=")
         first = self.pieces[0].shape
         self.starts = tuple(accumulate((len_(piece) for piece in pieces), initial=0))
         self.shape = (self.starts[-1], *first[1:])
@@ -103,7 +101,7 @@ class Stored:
     def items(self, start: int, stop: int) -> Array:
         """The items `start` to `stop` of the first axis."""
         width = math.prod(self.shape[1:])
-        return self.flat(start * width, stop * width).reshape(-1, *self.shape[1:])
+        return self.flat(start * width, stop * width).reshape(stop - start, *self.shape[1:])
 
     def item(self, index: int) -> Array:
         """One item of the first axis, mapped rather than read."""
@@ -120,6 +118,8 @@ class Stored:
 
     @cached_property
     def _whole(self) -> Array:
+        if not self.size:
+            return np.empty(self.shape, self.dtype)
         if len(self.pieces) == 1 and self.pieces[0].dtype == self.dtype:
             return self._mapped[0]
         if self.size * self.dtype.itemsize < LARGE:
@@ -141,55 +141,56 @@ class Stored:
                 yield piece, begin
 
 
-class Scratch:
-    """A file without a name, which is gone with the process.
+class Unnamed:
+    """A file without a name, which is gone when nobody holds it any more.
 
-    It lies where `tempfile` puts such files: the folder that TMPDIR names.
+    It lies in the folder that TMPDIR names, else in /var/tmp: /tmp may be memory.
     """
 
     def __init__(self) -> None:
-        with tempfile.TemporaryFile(prefix="losscli-") as file:
-            number = os.dup(file.fileno())
-        self.stream: BinaryIO = open(number, "w+b", closefd=False)  # noqa: SIM115
-        weakref.finalize(self.stream, os.close, number)  # gone when no piece needs it any more
+        import tempfile
+
+        with _room():
+            self.stream: BinaryIO = tempfile.TemporaryFile(dir=_folder())  # noqa: SIM115
+        weakref.finalize(self, self.stream.close)
+
+
+class Scratch:
+    """An unnamed file that numbers are appended to."""
+
+    def __init__(self) -> None:
+        self.file = Unnamed()
         self.kinds: list[tuple[np.dtype[Any], int]] = []  # what was appended, how many numbers
 
     def append(self, array: Array) -> None:
         """Write numbers behind those that are there."""
         with _room():
-            self.stream.write(np.ascontiguousarray(array).data)
+            self.file.stream.write(np.ascontiguousarray(array).data)
         if self.kinds and self.kinds[-1][0] == array.dtype:
             self.kinds[-1] = array.dtype, self.kinds[-1][1] + array.size
         else:
             self.kinds.append((array.dtype, array.size))
 
-    def keep(self, array: Array) -> Stored:
+    def keep(self, array: Array, origin: str) -> Stored:
         """An array written behind what is there, as it can be read from there."""
-        begin = self.stream.tell()
+        begin = self.file.stream.tell()
         self.append(array)
         with _room():
-            self.stream.flush()
-        return Stored([Piece(self.stream, begin, array.shape, array.dtype, "a scratch file")])
+            self.file.stream.flush()
+        return Stored([Piece(self.file, begin, array.shape, array.dtype, origin)])
 
     def stored(self, shape: tuple[int, ...], origin: str) -> Stored:
         """What was appended, whole items at a time, as an array of that shape."""
         with _room():
-            self.stream.flush()
-        width = max(1, math.prod(shape[1:]))
+            self.file.stream.flush()
+        if not math.prod(shape):
+            return Stored([np.empty(shape, self.kinds[0][0] if self.kinds else np.float64)])
+        width = math.prod(shape[1:])
         pieces, offset = [], 0
         for dtype, count in self.kinds:
-            pieces.append(Piece(self.stream, offset, (count // width, *shape[1:]), dtype, origin))
+            pieces.append(Piece(self.file, offset, (count // width, *shape[1:]), dtype, origin))
             offset += count * dtype.itemsize
         return Stored(pieces)
-
-    def writable(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array of zeros that lies in the file."""
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        with _room():
-            if hasattr(os, "posix_fallocate"):  # or a full disk would end the process
-                os.posix_fallocate(self.stream.fileno(), 0, size)
-            self.stream.truncate(size)
-        return np.asarray(np.memmap(self.stream, dtype, "r+", 0, shape))
 
 
 _turn = Lock()
@@ -204,15 +205,39 @@ def _read_at(stream: Any, left: memoryview, begin: int) -> int:
         return int(stream.readinto(left))
 
 
+def _folder() -> str:
+    named = "TMPDIR" in os.environ or not os.access("/var/tmp", os.W_OK)
+    import tempfile
+
+    return tempfile.gettempdir() if named else "/var/tmp"
+
+
 @contextmanager
 def _room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise SourceError(
-            f"the folder for temporary files, {tempfile.gettempdir()}, cannot hold what is read: "
+            f"the folder for temporary files, {_folder()}, cannot hold what is read or made here: "
             f"{(error.strerror or str(error)).lower()}. TMPDIR can name another folder."
         ) from None
+
+
+def writable(stream: BinaryIO, offset: int, shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of zeros that lies in a file from `offset` on, at its end; OSError where it is full."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if hasattr(os, "posix_fallocate"):  # else the process would be killed where the disk is full
+        os.posix_fallocate(stream.fileno(), offset, size)
+    return np.asarray(np.memmap(stream, dtype, "r+", offset, shape))
+
+
+def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of zeros; a large one lies in a scratch file."""
+    if math.prod(shape) * np.dtype(dtype).itemsize < LARGE:
+        return np.zeros(shape, dtype)
+    file = Unnamed()
+    with _room():
+        return writable(file.stream, 0, shape, dtype)
 
 
 def len_(piece: Piece | Array) -> int:

@@ -32,6 +32,7 @@ KNOWS = {
     "record": {"errors", "reduction"},
     "triplets": {"parameters", "work", "numerics", "layout", "guesses"},
     "distances": {"errors", "parameters", "work", "numerics", "layout", "triplets"},
+    "lattice": {"parameters", "work", "lattice"},
     "losses": {
         "errors",
         "parameters",
@@ -42,6 +43,7 @@ KNOWS = {
         "guesses",
         "triplets",
         "distances",
+        "lattice",
         "losses",
     },
     "files": {"errors", "files", "stored"},

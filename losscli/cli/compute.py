@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from losscli.cli.deliver import deliver_record, deliver_result
+from losscli.cli.deliver import deliver_record, delivery
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.limits import Expect, Max, Tolerance, read_limits, refuse_value_options
@@ -55,10 +55,11 @@ def compute(
     if partial:
         deliver_record(_record(problem, request), request.common)
         return
-    value = problem.value()
-    for warning in problem.warnings:
-        request.talk.warn(warning)
-    deliver_result(value, form, request.common)
+    with delivery(problem, form, request.common) as deliver:
+        value = problem.value()
+        for warning in problem.warnings:
+            request.talk.warn(warning)
+        deliver(value)
     limits.check(request.loss.name, value)
 
 

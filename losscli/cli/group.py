@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -80,6 +79,8 @@ class VerbGroup(LazyGroup):
     def canonical(self, name: str) -> str:
         if name in VERBS:
             return name
+        from difflib import get_close_matches
+
         near = get_close_matches(name, VERBS, n=2)
         if near:
             raise UsageError(f"{name!r} is not a verb. Did you mean {' or '.join(near)}?")

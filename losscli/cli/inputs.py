@@ -5,11 +5,9 @@ An option overrides the case, the case overrides the default.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from losscli.cli import numbers
 from losscli.cli.classes import indices, named_classes
@@ -31,17 +29,16 @@ if TYPE_CHECKING:
 SETTINGS = ("reduction", "dtype", "size_average", "reduce", "id_column", "alphabet")
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """A problem, and what its tensors are called where they come from."""
 
     problem: Problem
-    origins: dict[str, str] = field(default_factory=dict)
-    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
-    case: str = ""
-    parts: dict[str, Part] = field(default_factory=dict)
-    ids: tuple[str, ...] = ()
+    origins: dict[str, str]
+    columns: dict[str, tuple[str, ...]]
+    classes: tuple[str, ...]
+    case: str
+    parts: dict[str, Part]
+    ids: tuple[str, ...]
 
     @property
     def names(self) -> dict[str, Any]:
@@ -128,6 +125,8 @@ def _given(request: Request, case: Case | None, id_column: str | None) -> dict[s
 
 
 def _near(name: str, known: list[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=2)
     if near:
         return f"Did you mean {' or '.join(near)}?"
@@ -241,7 +240,7 @@ def _read_tensor(
     if isinstance(value, str) and case is not None:
         return read(value, label=name, form=form, base=case.base, words=words)
     loaded = array_of(value, label=name, words=words)
-    return replace(loaded, origin=case.origin) if case else loaded
+    return loaded._replace(origin=case.origin) if case else loaded
 
 
 def _takes_words(request: Request, name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from losscli.cli.deliver import deliver_record, deliver_result
+from losscli.cli.deliver import deliver_record, delivery
 from losscli.cli.group import VERBS
 from losscli.cli.help import PlainCommand
 from losscli.cli.limits import Expect, Max, Tolerance, read_limits, refuse_value_options
@@ -71,8 +71,9 @@ def merge(
     if partial:
         deliver_record(whole, common)
     else:
-        _warn(whole, records, talk)
-        deliver_result(whole.value, form, common)
+        with delivery(None, form, common) as deliver:
+            _warn(whole, records, talk)
+            deliver(whole.value)
         limits.check(whole.loss, whole.value)
     if strict and talk.warned:
         raise typer.Exit(1)

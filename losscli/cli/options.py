@@ -11,7 +11,7 @@ import inspect
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -92,8 +92,7 @@ class Common:
     ] = None
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What one command line asks for, before anything is read."""
 
     loss: Loss

@@ -10,7 +10,6 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,6 @@ from losscli.files.grammar import quoted
 from losscli.files.keys import listed
 from losscli.files.loaded import Loaded, described
 from losscli.stored import Piece, Scratch, Stored
-
-
-def is_glob(name: str) -> bool:
-    """Whether a name stands for many files."""
-    return glob.has_magic(name)
 
 
 def matching(name: str, base: Path | None, label: str) -> list[str]:
@@ -52,8 +46,8 @@ def joined(parts: Iterable[Loaded], source: str, names: Sequence[str]) -> Loaded
             array = np.ascontiguousarray(array)
             if held > stored.LARGE:
                 scratch = scratch or Scratch()
-                array = scratch.keep(array)
-        kept.append(replace(part, array=array))
+                array = scratch.keep(array, part.origin)
+        kept.append(part._replace(array=array))
     arrays = [part.array for part in kept]
     words = arrays[0].dtype.kind == "U"
     array = np.concatenate(arrays) if words else Stored([*_pieces(arrays)], _kind(arrays))
@@ -121,7 +115,7 @@ def _pieces(arrays: Sequence[Any]) -> Iterator[Piece | NDArray[Any]]:
 def _hint(name: str, base: Path | None) -> str:
     """What is there instead."""
     folder = os.path.dirname(name)
-    if is_glob(folder):
+    if glob.has_magic(folder):
         return ""
     try:
         there = sorted(os.listdir((base or Path()) / folder))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 from losscli.stored import Stored
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Where in a file an array stands, for whoever wants to read it again."""
 
     path: str = ""
@@ -23,8 +21,7 @@ class Part:
     key: str = ""  # of an archive
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """An array, and where it came from.
 
     Text sources give int64 where every number is an integer literal, else float64, complex128 where

@@ -2,8 +2,8 @@
 
 `Total` is what a part of the rows comes to: the sum of the losses, the numerator and the denominator of
 their mean. Totals of parts are merged with `+`; as the sums in them are exact, the same cut into parts
-gives the same bits however the parts are grouped. As the sum of a part is known to a small fraction of
-an ulp, and a result is rounded only once, another cut gives the same within an ulp.
+gives the same bits however the parts are grouped. The sum of a part is known to a small fraction of an
+ulp, unless a few terms outweigh all others, and a result is rounded once: another cut agrees to an ulp.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ExactSum:
                 return cls(_units(total) + _units(math.fsum([*parts, -total])))
         lost = flat[~np.isfinite(flat)]
         if lost.size:
-            return cls(0, float(lost.sum()))
+            return cls(0, sum(_floats(lost)))
         return cls(sum(map(_units, flat.tolist())))  # it overflows, though its mean may not
 
     def __add__(self, other: ExactSum) -> ExactSum:

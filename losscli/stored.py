@@ -171,13 +171,13 @@ class Scratch:
         else:
             self.kinds.append((array.dtype, array.size))
 
-    def keep(self, array: Array) -> Stored:
+    def keep(self, array: Array, origin: str) -> Stored:
         """An array written behind what is there, as it can be read from there."""
         begin = self.file.stream.tell()
         self.append(array)
         with _room():
             self.file.stream.flush()
-        return Stored([Piece(self.file, begin, array.shape, array.dtype, "a scratch file")])
+        return Stored([Piece(self.file, begin, array.shape, array.dtype, origin)])
 
     def stored(self, shape: tuple[int, ...], origin: str) -> Stored:
         """What was appended, whole items at a time, as an array of that shape."""

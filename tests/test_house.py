@@ -29,6 +29,7 @@ KNOWS = {
     "guesses": {"parameters"},
     "checks": {"errors", "parameters"},
     "reduction": {"errors"},
+    "record": {"errors", "reduction"},
     "triplets": {"parameters", "work", "numerics", "layout", "guesses"},
     "distances": {"errors", "parameters", "work", "numerics", "layout", "triplets"},
     "lattice": {"parameters", "work", "lattice"},

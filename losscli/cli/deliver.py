@@ -13,11 +13,14 @@ from losscli.errors import UsageError
 if TYPE_CHECKING:
     from losscli.cli.options import Common
     from losscli.engine import Problem
+    from losscli.record import Record
 
 
 @contextmanager
-def delivery(problem: Problem, form: str | None, common: Common) -> Iterator[Callable[[Any], None]]:
-    """What takes the result of a problem, a value or gradients, to where it was asked for.
+def delivery(
+    problem: Problem | None, form: str | None, common: Common
+) -> Iterator[Callable[[Any], None]]:
+    """What takes a result, a value or the gradients of a problem, to where it was asked for.
 
     It is there before anything is computed, so that a file that may not be written costs no time, and a
     large array is made where it is to lie. Without `form` the format is that of the file's ending.
@@ -27,7 +30,8 @@ def delivery(problem: Problem, form: str | None, common: Common) -> Iterator[Cal
 
     path = common.output
     form = form or (form_of(path) if path else None) or "text"
-    problem.zeros = stored.zeros
+    if problem is not None:
+        problem.zeros = stored.zeros
     if path is None:
         if form == "npy" and on_terminal(sys.stdout):
             raise UsageError("npy is not for a terminal; use --output FILE.npy or a pipe.")
@@ -36,14 +40,20 @@ def delivery(problem: Problem, form: str | None, common: Common) -> Iterator[Cal
     with opened(path, force=common.force) as stream:
         if form == "npy" and not is_device(path):
             file = InPlace(stream)
-            problem.zeros = file.zeros
+            if problem is not None:
+                problem.zeros = file.zeros
             yield file.write
         else:
             yield lambda result: stream.writelines(pieces(result, form))
 
 
+def deliver_record(record: Record, common: Common) -> None:
+    """The record of a part, as a line."""
+    deliver_page(record.line(), common)
+
+
 def deliver_page(page: str, common: Common) -> None:
-    """A rendered explanation."""
+    """A page, or a line, of text."""
     data = f"{page.rstrip(chr(10))}\n"
     if common.output is not None:
         from losscli.files.results import write

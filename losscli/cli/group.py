@@ -18,6 +18,7 @@ from losscli.errors import UnknownLoss, UsageError
 VERBS = {
     "compute": "Compute a loss and print its value.",
     "grad": "Compute the gradients of a loss.",
+    "merge": "Add up the records of compute --partial, and print the value.",
     "explain": "Explain a loss step by step, with the numbers put in.",
     "list": "List every loss by family, one line each.",
 }

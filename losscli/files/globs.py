@@ -24,11 +24,6 @@ from losscli.files.loaded import Loaded, described
 from losscli.stored import Piece, Scratch, Stored
 
 
-def is_glob(name: str) -> bool:
-    """Whether a name stands for many files."""
-    return glob.has_magic(name)
-
-
 def matching(name: str, base: Path | None, label: str) -> list[str]:
     """The files that a glob matches, in their order; MissingSource where there is none."""
     found = glob.glob(name, root_dir=base, recursive=True)
@@ -51,7 +46,7 @@ def joined(parts: Iterable[Loaded], source: str, names: Sequence[str]) -> Loaded
             array = np.ascontiguousarray(array)
             if held > stored.LARGE:
                 scratch = scratch or Scratch()
-                array = scratch.keep(array)
+                array = scratch.keep(array, part.origin)
         kept.append(part._replace(array=array))
     arrays = [part.array for part in kept]
     words = arrays[0].dtype.kind == "U"
@@ -120,7 +115,7 @@ def _pieces(arrays: Sequence[Any]) -> Iterator[Piece | NDArray[Any]]:
 def _hint(name: str, base: Path | None) -> str:
     """What is there instead."""
     folder = os.path.dirname(name)
-    if is_glob(folder):
+    if glob.has_magic(folder):
         return ""
     try:
         there = sorted(os.listdir((base or Path()) / folder))

@@ -35,7 +35,7 @@ def read(raw: Raw, selector: str | None, *, words: bool, large: int | None = Non
 
 def read_shard(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
     """The array, in its file however small it is: there may be thousands."""
-    return read(raw, selector, words=words, large=0)
+    return read(raw, selector, words=words, large=None if raw.path is None else 1)
 
 
 def array_in(

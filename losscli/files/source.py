@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from losscli.errors import MissingSource, SourceError, UsageError
-from losscli.files import globs, in_place
+from losscli.files import in_place
 from losscli.files.grammar import quoted, starts_like_numbers
 from losscli.files.keys import near
 from losscli.files.loaded import Loaded
@@ -67,7 +67,9 @@ def read(
         parts = (
             _read_file(one, selector, label, form, base, None, words, shard=True) for one in names
         )
-        return globs.joined(parts, source, names)
+        from losscli.files.globs import joined
+
+        return joined(parts, source, names)
     return _read_file(names[0], selector, label, form, base, stdin, words)
 
 
@@ -92,9 +94,11 @@ def _read_file(
 
 def files_of(name: str, label: str, base: Path | None) -> list[str]:
     """The names that a name stands for: those that it matches where it is a glob, else itself."""
-    if name != "-" and globs.is_glob(name) and not _exists(name, base):
-        return globs.matching(name, base, label)
-    return [name]
+    if not {*"*?["} & {*name} or _exists(name, base):
+        return [name]
+    from losscli.files.globs import matching
+
+    return matching(name, base, label)
 
 
 def read_texts(

@@ -64,6 +64,11 @@ class Tensor:
     complex: bool = False  # whether its numbers may be complex
     behind: Literal["", "log_softmax"] = ""  # the gradient is that of the input of this function
 
+    @property
+    def bounded(self) -> bool:
+        """Whether its numbers must lie in a range."""
+        return self.holds == "numbers" and (self.at_least > -math.inf or self.at_most < math.inf)
+
 
 @dataclass(frozen=True)
 class Option:

@@ -14,6 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from losscli.errors import UsageError
+from losscli.numerics import room
+
+COLUMNS = 2048  # sums side by side
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,19 @@ class ExactSum:
 
 
 def pairwise(values: Any) -> float:
-    """The sum of an array, pairwise."""
-    return float(np.add.reduce(np.ravel(values))) if np.size(values) else 0.0
+    """The sum of an array, pairwise; of a large one as many sums side by side first, which is faster."""
+    flat = np.ravel(values)
+    rows = flat.size // COLUMNS
+    if rows < 8 or flat.dtype.kind != "f":
+        return float(np.add.reduce(flat))
+    rest = flat[rows * COLUMNS :]
+    sums = room(flat[:COLUMNS])
+    np.add.reduce(flat[: rows * COLUMNS].reshape(rows, COLUMNS), 0, out=sums)
+    sums[: rest.size] += rest
+    return float(np.add.reduce(sums))
+
+
+NOTHING = ExactSum()
 
 
 @dataclass(frozen=True)
@@ -95,9 +109,9 @@ class Total:
     rows: int = 0
     left_out: int = 0
     uneven: bool = False  # whether some row counts for anything but 1
-    sum: ExactSum = ExactSum()
-    numerator: ExactSum = ExactSum()
-    counted: ExactSum = ExactSum()
+    sum: ExactSum = NOTHING
+    numerator: ExactSum = NOTHING  # the same object where no row has a divisor
+    counted: ExactSum = NOTHING
 
     @classmethod
     def of(cls, values: Any, counts: Any = None, divisor: Any = None) -> Total:
@@ -114,12 +128,14 @@ class Total:
         )
 
     def __add__(self, other: Total) -> Total:
+        total = self.sum + other.sum
+        alike = self.numerator is self.sum and other.numerator is other.sum
         return Total(
             self.rows + other.rows,
             self.left_out + other.left_out,
             self.uneven or other.uneven,
-            self.sum + other.sum,
-            self.numerator + other.numerator,
+            total,
+            total if alike else self.numerator + other.numerator,
             self.counted + other.counted,
         )
 

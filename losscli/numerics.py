@@ -3,89 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from losscli.parameters import Array
 
 LINE = 64  # bytes in a line of the cache
-SHORT = 4096  # components whose products may be added up in order, not pairwise
-
-
-class Softmax(NamedTuple):
-    """Rows of scores as odds against one class of each, which keeps what log-softmax would round away.
-
-    With z = scores - score, where `score` is that of the class set apart, the sum of exp(z) is 1 + rest,
-    the 1 being that class itself. A confident row's rest may be 1e-40, and log1p(rest) is right to the
-    last digit. exp(z) of the other classes is exps / unit.
-    """
-
-    apart: Array  # (...), the class set apart
-    score: Array  # (..., 1), its score
-    exps: Array  # (..., C), with 0 at the class set apart
-    unit: Array  # (..., 1)
-    rest: Array  # (..., 1), the sum of exps / unit
-
-    def probabilities(self) -> Array:
-        """The softmax itself, (..., C)."""
-        p: Array = self.exps / (self.unit * (1 + self.rest))
-        put(p, self.apart, 1 / (1 + self.rest))
-        return p
-
-
-def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
-    """The parts of a softmax over the last axis, (..., C) with C >= 1.
-
-    Set apart is the class with the largest score, by which all are shifted. Where there is a `label`,
-    it is set apart instead in rows that need no shift because neither exp(scores) nor the odds can leave
-    the type's range; that spares the search for the maximum.
-    """
-    flat = np.ascontiguousarray(scores.reshape(-1, scores.shape[-1]))
-    if label is None:
-        parts = _shifted(flat)
-    else:
-        parts = _unshifted(flat, label.ravel().astype(np.intp, copy=False))
-        # within these the odds are finite, and classes that count keep all their digits
-        exponent = np.finfo(flat.dtype).maxexp
-        low, high = np.ldexp(1.0, 2 - exponent // 4), np.ldexp(1.0, 3 * exponent // 4 - 6)
-        sums = parts.rest * parts.unit
-        extreme = ~((parts.unit > low) & (parts.unit < high) & (sums > low) & (sums < high))
-        if extreme.any():
-            for part, mended in zip(parts, _shifted(flat[extreme]), strict=True):
-                part[extreme] = mended
-    one = (*scores.shape[:-1], 1)
-    apart, score, exps, unit, rest = parts
-    return Softmax(
-        apart.reshape(one[:-1]),
-        score.reshape(one),
-        exps.reshape(scores.shape),
-        unit.reshape(one),
-        rest.reshape(one),
-    )
-
-
-def _shifted(flat: Array) -> Softmax:
-    """The parts of rows (N, C), shifted by their largest scores, without the axes of length 1."""
-    top = flat.argmax(-1)
-    at = np.arange(0, flat.size, flat.shape[-1]) + top
-    largest = flat.ravel()[at]
-    exps = flat - largest[:, None]
-    inside = exps.reshape(-1)
-    nothing = inside[at]  # 0, or nan where the largest is infinite or nan
-    np.exp(exps, out=exps)
-    inside[at] = nothing
-    return Softmax(top, largest, exps, np.ones_like(largest), exps.sum(-1))
-
-
-def _unshifted(flat: Array, label: Array) -> Softmax:
-    """The parts of rows (N, C) as they are, their labels set apart, without the axes of length 1."""
-    at = np.arange(0, flat.size, flat.shape[-1]) + label
-    exps = np.exp(flat)
-    inside = exps.reshape(-1)
-    unit = inside[at]
-    inside[at] = 0
-    return Softmax(label.copy(), flat.ravel()[at], exps, unit, exps.sum(-1) / unit)
+SHORT = 1024  # numbers, up to which adding one after the other keeps the digits of a pairwise sum
 
 
 def room(x: Array) -> Array:
@@ -133,39 +58,67 @@ def finite(x: Array) -> bool:
 
 def pick(x: Array, k: Array) -> Array:
     """x at index k of its last axis: from (..., C) and (...) to (...)."""
-    flat = x.reshape(-1, x.shape[-1])
-    picked: Array = flat[np.arange(len(flat)), k.ravel()]
+    if not x.flags.c_contiguous:  # take would copy the whole of it
+        found: Array = np.take_along_axis(x, k[..., None].astype(np.intp, copy=False), -1)[..., 0]
+        return found
+    picked: Array = x.reshape(-1).take(_places(x, k))
     return picked.reshape(k.shape)
 
 
-def put(x: Array, k: Array, value: Array) -> None:
+def put(x: Array, k: Array, value: Array | float) -> None:
     """Set x at index k of its last axis; x is changed, and must be contiguous."""
-    flat = x.reshape(-1, x.shape[-1])
-    flat[np.arange(len(flat)), k.ravel()] = np.ravel(value)
+    x.reshape(-1)[_places(x, k)] = np.ravel(value)
 
 
-def one_hot(index: Array, classes: int, dtype: Any = np.float64) -> Array:
-    """1 at the index and 0 at the other classes: from (...) to (..., C)."""
-    hot: Array = np.arange(classes) == index[..., None]
-    return hot.astype(dtype)
+def _places(x: Array, k: Array) -> Array:
+    """Where in the flattened x the items at index k of its last axis lie."""
+    places: Array = np.arange(0, x.size, x.shape[-1])
+    places += k.ravel().astype(np.intp, copy=False)
+    return places
+
+
+def row_sums(x: Array) -> Array:
+    """Sums over the last axis. Short rows cost NumPy's pairwise sum 50 ns each, einsum less."""
+    x = np.ascontiguousarray(
+        x
+    )  # so that the order of adding does not hang on how many rows there are
+    sums: Array = np.einsum("...c->...", x) if x.shape[-1] <= SHORT else x.sum(-1)
+    return sums
+
+
+def row_products(x: Array, y: Array) -> Array:
+    """Sums of x * y over the last axis."""
+    if x.shape[-1] > SHORT:
+        return row_sums(x * y)
+    sums: Array = np.einsum("...c,...c->...", np.ascontiguousarray(x), np.ascontiguousarray(y))
+    return sums
+
+
+def one_hot(
+    index: Array, classes: int, dtype: Any = np.float64, *, on: float = 1, off: float = 0
+) -> Array:
+    """1 (or `on`) at the index and 0 (or `off`) at the other classes: from (...) to (..., C)."""
+    hot: Array = np.full((*index.shape, classes), off, dtype)
+    known = (index >= 0) & (index < classes)
+    put(hot, np.where(known, index, 0), np.where(known, on, off))
+    return hot
+
+
+def labels_of(target: Array, ignore_index: int) -> tuple[Array, Array | None]:
+    """The class index of every row, 0 where it is ignored; and where that is, None for nowhere."""
+    label = target.astype(np.intp, copy=False)
+    ignored = target == ignore_index
+    return (np.where(ignored, 0, label), ignored) if ignored.any() else (label, None)
 
 
 def label_weights(
-    target: Array, weight: Array | None, ignore_index: int, dtype: np.dtype[Any]
+    label: Array, ignored: Array | None, weight: Array | None, dtype: np.dtype[Any]
 ) -> Array:
     """What each row of a class index counts for: its class's weight, or 1; 0 where it is ignored."""
-    kept: Array = target != ignore_index
-    counts: Array = kept.astype(dtype)
-    if weight is not None:
-        counts[kept] = weight[target[kept]]
+    counts: Array = np.ones(label.shape, dtype) if weight is None else weight.take(label)
+    if ignored is not None:
+        counts[ignored] = 0
     return counts
-
-
-def log_softmax(scores: Array) -> Array:
-    """Log-softmax over the last axis."""
-    soft = softmax_parts(scores)
-    logs: Array = scores - soft.score - np.log1p(soft.rest)
-    return logs
 
 
 def log_of_sum(x: Array, eps: float) -> Array:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+
+from losscli import __version__
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    if sys.argv[1:] == ["--version"]:  # what the command line would print, without its start
+        with suppress(OSError):  # it will say what is wrong
+            print(f"losscli {__version__}", flush=True)
+            return
     try:
         from losscli import cli
     except KeyboardInterrupt:  # a start takes a tenth of a second

@@ -9,26 +9,26 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from itertools import pairwise as neighbours
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from losscli import autopsy, checks, differences
-from losscli.differences import GradientCheck
+from losscli import checks
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
 from losscli.layout import Laid, lay_out, shape_text
 from losscli.parameters import Array, Loss
-from losscli.reduction import ExactSum, Total, pairwise
+from losscli.reduction import ExactSum, Total
 from losscli.stored import Stored, addresses, place_of
 from losscli.work import Show, Terms, quiet
 
-BLOCK = 524_288  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
+if TYPE_CHECKING:
+    from losscli.differences import GradientCheck
+
+BLOCK = 786_432  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
 T = TypeVar("T")
 
 # A block's arrays come and go by the thousand. glibc gives freed memory of this size back to the kernel
@@ -37,12 +37,12 @@ T = TypeVar("T")
 del (_ := [np.empty(31 << 20, np.uint8)])[0]
 
 
-@dataclass(frozen=True)
-class Share:
+class Share(NamedTuple):
     """What each term counts for in the result, dL/dl."""
 
     above: Array  # dL/d(result): 1, or the upstream gradient
     denominator: float
+    each: Array  # above / denominator by row, one number that is broadcast where all are the same
 
 
 class Problem:
@@ -79,6 +79,9 @@ class Problem:
         self.laid, self.rows = lay_out(loss, self.tensors)
         self.told = loss.rows.told(**self.tensors) if loss.rows.told else {}
         self.zeros: Callable[..., Array] = np.zeros  # makes the arrays of results
+        self.watch: Callable[[int], None] | None = (
+            None  # is told how many rows are done, in each pass
+        )
         self.warnings: list[str] = []
         self.remarks: set[str] = set()
 
@@ -93,6 +96,8 @@ class Problem:
             with np.errstate(over="ignore"):
                 result = self.dtype.type(self.total.reduce(self.reduction, self.batch))
         if not np.isfinite(result).all():
+            from losscli import autopsy
+
             self.warnings.append(autopsy.of_value(self, result))
         return result
 
@@ -119,11 +124,14 @@ class Problem:
             return float(self.total.counted)
         total = ExactSum()
         for index in self.blocks():
-            with self._positions(index):
+            try:
                 counts = count(**self.block(index), **self.options)
+            except RangeError as error:
+                raise self._placed(error, index) from None
             if counts is None:
                 return float(self.count)
-            total += ExactSum.of(pairwise(counts))
+            with np.errstate(over="ignore"):
+                total += ExactSum.of_all(counts)
         return float(total)
 
     def gradient(
@@ -169,6 +177,8 @@ class Problem:
             self.total = whole
         for name, array in out.items():
             if name in lost:
+                from losscli import autopsy
+
                 self.warnings.append(autopsy.of_gradient(self, name, array))
         return out
 
@@ -181,6 +191,8 @@ class Problem:
 
     def check(self, wrt: Sequence[str] | None = None, grad_output: Any = None) -> GradientCheck:
         """The gradient compared with central differences, kinks left out and counted."""
+        from losscli import differences
+
         return differences.check(self, wrt, grad_output)
 
     def largest(self, most: int) -> list[tuple[int, ...]]:
@@ -257,17 +269,21 @@ class Problem:
 
     def block(self, index: Any) -> dict[str, Any]:
         """The tensors at `index` into the rows, floating-point ones in the computing type."""
-        block: dict[str, Any] = {}
-        for name, parameter in self.loss.tensors.items():
-            one = self.laid.get(name)
-            if one is None:
-                block[name] = None
-                continue
-            part = self._part(one, index)
-            if parameter.tensor.holds == "numbers" or part.dtype.kind == "f":
-                part = np.asarray(part, self.type_of(name))
-            block[name] = part
+        block: dict[str, Any] = dict.fromkeys(self.loss.tensors)
+        for name, kind in self._kinds.items():
+            block[name] = np.asarray(self._part(self.laid[name], index), kind)
         return block
+
+    @cached_property
+    def _kinds(self) -> dict[str, np.dtype[Any] | None]:
+        """The type that each tensor's blocks are cast to; None is its own, of class indices."""
+        return {
+            name: self.type_of(name)
+            if parameter.tensor.holds == "numbers" or self.tensors[name].dtype.kind == "f"
+            else None
+            for name, parameter in self.loss.tensors.items()
+            if name in self.laid
+        }
 
     def type_of(self, name: str) -> np.dtype[Any]:
         """The type of a tensor's numbers in the computing precision: complex where they are."""
@@ -284,11 +300,19 @@ class Problem:
 
     def run(self, block: Mapping[str, Any], show: Show = quiet, *, checked: bool = True) -> Terms:
         """The loss's body on a block, after the checks on its values."""
-        for name, parameter in self.loss.tensors.items() if checked else ():
-            if parameter.tensor.holds == "numbers" and block[name] is not None:
-                checks.within(self.loss, name, block[name])
+        for name in self._bounded if checked else ():
+            checks.within(self.loss, name, block[name])
         terms: Terms = self.loss.function(**block, **self.options, **self.told, show=show)
         return terms
+
+    @cached_property
+    def _bounded(self) -> list[str]:
+        """The tensors whose numbers must lie in a range."""
+        return [
+            name
+            for name, parameter in self.loss.tensors.items()
+            if name in self.tensors and parameter.tensor.bounded
+        ]
 
     def wrt(self, names: Sequence[str] | None) -> tuple[str, ...]:
         """The tensors whose gradient is wanted, checked."""
@@ -326,17 +350,15 @@ class Problem:
             denominator = self.denominator
         elif self.reduction == "batchmean":
             denominator = float(self.batch)
-        return Share(above.astype(self.dtype), denominator)
+        with np.errstate(all="ignore"):
+            above = above.astype(self.dtype, copy=False)
+            each = above / self.dtype.type(denominator) if denominator != 1 else above
+        return Share(above, denominator, np.broadcast_to(each, self.rows or (1,)))
 
     def share_of(self, share: Share, index: Any, divisor: Any) -> Any:
         """The share of each row of a block."""
-        rows = np.broadcast_to(share.above, self.rows or (1,))[index]
-        each = rows.astype(self.dtype)
-        if self.reduction in ("mean", "batchmean"):
-            each = each / self.dtype.type(share.denominator)
-            if divisor is not None and self.reduction == "mean":
-                each = each / divisor
-        return each
+        each = share.each[index]
+        return each if divisor is None or self.reduction != "mean" else each / divisor
 
     # ---- inside
 
@@ -384,7 +406,15 @@ class Problem:
         self, use: Callable[..., T], *, with_index: bool = False
     ) -> Iterator[tuple[Any, T]]:
         """`use` on the terms of every block, in order, on several threads where that may help."""
+        done = 0
+        for index, found in self._in_turn(use, with_index):
+            if self.watch is not None:
+                spans = zip(self.rows or (1,), index, strict=True)
+                done += math.prod(len(range(*span.indices(n))) for n, span in spans)
+                self.watch(done)
+            yield index, found
 
+    def _in_turn(self, use: Callable[..., T], with_index: bool) -> Iterator[tuple[Any, T]]:
         def work(index: Any) -> tuple[Any, T]:
             with np.errstate(all="ignore"):
                 terms = self._run_at(index)
@@ -396,23 +426,26 @@ class Problem:
         if self.threads == 1:
             yield from map(work, indices)
             return
+        if not (batch := list(islice(indices, 8 * self.threads))):
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(self.threads) as pool:
-            while batch := list(islice(indices, 8 * self.threads)):
+            while batch:
                 yield from pool.map(work, batch)
+                batch = list(islice(indices, 8 * self.threads))
 
     def _run_at(self, index: Any) -> Terms:
-        with self._positions(index):
-            return self.run(self.block(index))
-
-    @contextmanager
-    def _positions(self, index: Any) -> Iterator[None]:
-        """Raises what is raised about a position in the block with that in the whole tensor."""
         try:
-            yield
+            return self.run(self.block(index))
         except RangeError as error:
-            if not error.tensor:
-                raise
-            raise error.at(self.position(error.tensor, index, error.position)) from None
+            raise self._placed(error, index) from None
+
+    def _placed(self, error: RangeError, index: Any) -> RangeError:
+        """What was raised about a position in a block, with that in the whole tensor."""
+        if not error.tensor:
+            return error
+        return error.at(self.position(error.tensor, index, error.position))
 
     def position(self, name: str, index: Any, inside: tuple[int, ...]) -> tuple[int, ...]:
         """Where a position inside a block lies in the tensor as the user has it."""

@@ -8,9 +8,8 @@ they always agree with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ Options = Mapping[str, Any]
 Guesses = Callable[[Tensors, Options, bool], Iterator["Guess"]]
 
 
-@dataclass(frozen=True)
-class Guess:
+class Guess(NamedTuple):
     """A prediction: its name, and the tensors that it puts in place of those that were given.
 
     formula:   what its loss is called where it has that value: ("ln 3", 1.0986...).

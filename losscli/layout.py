@@ -237,6 +237,16 @@ def _lay(loss: Loss, name: str, array: Array) -> Laid:
     )
 
 
+def joins_rows(loss: Loss, name: str, axes: int) -> bool:
+    """Whether a tensor of so many axes, made longer along its first, has more rows, not longer ones."""
+    rows = {*_letters(loss.rows.shape), "*"}
+    for alternative in loss.tensors[name].tensor.shape.split(" or "):
+        first, *others = _letters(alternative) or ["*"]
+        if len(others) + 1 == axes and first not in rows and rows & {*others}:
+            return False
+    return True
+
+
 def _transposed(order: tuple[int, ...]) -> Callable[[Array], Array]:
     return lambda array: np.transpose(array, order)
 

@@ -24,7 +24,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from losscli.errors import KindError, RangeError, UsageError
 
@@ -41,8 +41,7 @@ else:
 Holds = Literal["numbers", "indices", "indices or numbers", "whole numbers"]
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A tensor argument.
 
     `shape` is written in PyTorch's letters: "(N, C, *)", with alternatives after " or ". Letters that
@@ -64,9 +63,13 @@ class Tensor:
     complex: bool = False  # whether its numbers may be complex
     behind: Literal["", "log_softmax"] = ""  # the gradient is that of the input of this function
 
+    @property
+    def bounded(self) -> bool:
+        """Whether its numbers must lie in a range."""
+        return self.holds == "numbers" and (self.at_least > -math.inf or self.at_most < math.inf)
 
-@dataclass(frozen=True)
-class Option:
+
+class Option(NamedTuple):
     """An option: what it does, and the range that it must lie in."""
 
     help: str
@@ -102,8 +105,7 @@ class Option:
         )
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """What a loss returns: one term a row, where `shape` says in letters what a row is.
 
     `layout` lays tensors out when the letters alone cannot say how (see losscli.layout); `told` is what
@@ -124,8 +126,7 @@ class Rows:
     guesses: Guesses | None = None  # predictions to compare with (losscli.guesses)
 
 
-@dataclass(frozen=True)
-class TensorParameter:
+class TensorParameter(NamedTuple):
     """One tensor of a loss, as its signature has it."""
 
     name: str
@@ -133,8 +134,7 @@ class TensorParameter:
     required: bool
 
 
-@dataclass(frozen=True)
-class OptionParameter:
+class OptionParameter(NamedTuple):
     """One option of a loss, as its signature has it."""
 
     name: str

@@ -7,18 +7,18 @@ is a file of our own without a name, for numbers that are too many to be held.
 
 from __future__ import annotations
 
+import io
 import math
 import os
-import tempfile
+import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,10 @@ LARGE = 16 << 20  # bytes; an array below that is simply read
 STEP = 1 << 20  # numbers that are copied at once
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """Numbers that lie one after the other in a file, from `offset` on, in C order."""
 
-    file: Path | BinaryIO
+    file: Path | Unnamed
     offset: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -48,14 +47,15 @@ class Piece:
             with self.file.open("rb", buffering=0) as stream:
                 self._fill(stream, found, begin)
         else:
-            self._fill(self.file, found, begin)
+            self._fill(self.file.stream, found, begin)
         return found
 
     def mapped(self) -> Array:
         """All of it, mapped into memory."""
         if not math.prod(self.shape):
             return np.empty(self.shape, self.dtype)
-        return np.asarray(np.memmap(self.file, self.dtype, "r", self.offset, self.shape))
+        file = self.file if isinstance(self.file, Path) else self.file.stream
+        return np.asarray(np.memmap(file, self.dtype, "r", self.offset, self.shape))
 
     def _fill(self, stream: Any, found: Array, begin: int) -> None:
         left = found.view(np.uint8).data
@@ -74,8 +74,8 @@ class Stored:
 
     def __init__(self, pieces: Sequence[Piece | Array], dtype: Any = None) -> None:
         self.pieces = tuple(pieces)
-        kind = np.dtype(dtype or np.result_type(*(piece.dtype for piece in pieces)))
-        self.dtype = kind.newbyteorder("=")
+        kind = np.result_type(*(piece.dtype for piece in pieces)) if dtype is None else dtype
+        self.dtype = np.dtype(kind).newbyteorder("=")
         first = self.pieces[0].shape
         self.starts = tuple(accumulate((len_(piece) for piece in pieces), initial=0))
         self.shape = (self.starts[-1], *first[1:])
@@ -102,7 +102,7 @@ class Stored:
     def items(self, start: int, stop: int) -> Array:
         """The items `start` to `stop` of the first axis."""
         width = math.prod(self.shape[1:])
-        return self.flat(start * width, stop * width).reshape(-1, *self.shape[1:])
+        return self.flat(start * width, stop * width).reshape(stop - start, *self.shape[1:])
 
     def item(self, index: int) -> Array:
         """One item of the first axis, mapped rather than read."""
@@ -110,7 +110,7 @@ class Stored:
         return np.asarray(self._mapped[which][index - self.starts[which]], self.dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """All of it: mapped where it is one piece of its own type, else in a scratch file."""
+        """All of it: mapped where it is one piece of its own type; else a large one in a scratch file."""
         return np.asarray(self._whole, dtype)
 
     @cached_property
@@ -119,12 +119,13 @@ class Stored:
 
     @cached_property
     def _whole(self) -> Array:
+        if not self.size:
+            return np.empty(self.shape, self.dtype)
         if len(self.pieces) == 1 and self.pieces[0].dtype == self.dtype:
             return self._mapped[0]
-        whole = Scratch()
-        for start in range(0, self.size, STEP):
-            whole.append(self.flat(start, min(self.size, start + STEP)))
-        return np.asarray(whole.stored(self.shape, "a scratch file"))
+        if self.size * self.dtype.itemsize < LARGE:
+            return self.flat(0, self.size).reshape(self.shape)
+        return np.asarray(Scratch().keep(self, "a scratch file"))
 
     def _touched(self, start: int, stop: int) -> Iterator[tuple[Piece | Array, int]]:
         """The pieces that hold some of the items `start` to `stop`, and where they begin."""
@@ -138,44 +139,94 @@ class Stored:
                 yield piece, begin
 
 
-class Scratch:
-    """A file without a name, which is gone with the process.
+class Unnamed:
+    """A file without a name, which is gone when nobody holds it any more.
 
-    It lies where `tempfile` puts such files: the folder that TMPDIR names.
+    It lies in the folder that TMPDIR names, else in /var/tmp: /tmp may be memory.
     """
 
     def __init__(self) -> None:
-        self.stream: BinaryIO = tempfile.TemporaryFile(prefix="losscli-")  # noqa: SIM115
+        import tempfile
+
+        with _room():
+            self.stream: BinaryIO = tempfile.TemporaryFile(dir=_folder())  # noqa: SIM115
+        weakref.finalize(self, self.stream.close)
+
+
+class Scratch:
+    """An unnamed file that numbers are appended to."""
+
+    def __init__(self) -> None:
+        self.file = Unnamed()
         self.kinds: list[tuple[np.dtype[Any], int]] = []  # what was appended, how many numbers
 
     def append(self, array: Array) -> None:
         """Write numbers behind those that are there."""
         with _room():
-            self.stream.write(np.ascontiguousarray(array).data)
+            self.file.stream.write(np.ascontiguousarray(array).data)
         if self.kinds and self.kinds[-1][0] == array.dtype:
             self.kinds[-1] = array.dtype, self.kinds[-1][1] + array.size
         else:
             self.kinds.append((array.dtype, array.size))
 
+    def keep(self, array: Array | Stored, origin: str) -> Stored:
+        """An array written behind what is there, as it can be read from there."""
+        begin = self.file.stream.tell()
+        if isinstance(array, Stored):
+            for start in range(0, array.size, STEP):
+                self.append(array.flat(start, min(array.size, start + STEP)))
+        else:
+            self.append(array)
+        with _room():
+            self.file.stream.flush()
+        return Stored([Piece(self.file, begin, array.shape, array.dtype, origin)])
+
+    def opened(self) -> BinaryIO:
+        """The bytes that were appended, to be read from their beginning."""
+        with _room():
+            self.file.stream.flush()
+        return io.BufferedReader(_Bytes(self.file))
+
     def stored(self, shape: tuple[int, ...], origin: str) -> Stored:
         """What was appended, whole items at a time, as an array of that shape."""
         with _room():
-            self.stream.flush()
-        width = max(1, math.prod(shape[1:]))
+            self.file.stream.flush()
+        if not math.prod(shape):
+            return Stored([np.empty(shape, self.kinds[0][0] if self.kinds else np.float64)])
+        width = math.prod(shape[1:])
         pieces, offset = [], 0
         for dtype, count in self.kinds:
-            pieces.append(Piece(self.stream, offset, (count // width, *shape[1:]), dtype, origin))
+            pieces.append(Piece(self.file, offset, (count // width, *shape[1:]), dtype, origin))
             offset += count * dtype.itemsize
         return Stored(pieces)
 
-    def writable(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array of zeros that lies in the file."""
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        with _room():
-            if hasattr(os, "posix_fallocate"):  # or a full disk would end the process
-                os.posix_fallocate(self.stream.fileno(), 0, size)
-            self.stream.truncate(size)
-        return np.asarray(np.memmap(self.stream, dtype, "r+", 0, shape))
+
+class _Bytes(io.RawIOBase):
+    """The bytes of a file without a name, with a place of its own in it."""
+
+    def __init__(self, file: Unnamed) -> None:
+        self.file = file
+        self.place = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        size = os.fstat(self.file.stream.fileno()).st_size
+        self.place = place + (0, self.place, size)[whence]
+        return self.place
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what stands here."""
+        count = _read_at(self.file.stream, memoryview(buffer), self.place)
+        self.place += count
+        return count
 
 
 _turn = Lock()
@@ -190,15 +241,39 @@ def _read_at(stream: Any, left: memoryview, begin: int) -> int:
         return int(stream.readinto(left))
 
 
+def _folder() -> str:
+    named = "TMPDIR" in os.environ or not os.access("/var/tmp", os.W_OK)
+    import tempfile
+
+    return tempfile.gettempdir() if named else "/var/tmp"
+
+
 @contextmanager
 def _room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise SourceError(
-            f"the folder for temporary files, {tempfile.gettempdir()}, cannot hold what is read: "
+            f"the folder for temporary files, {_folder()}, cannot hold what is read or made here: "
             f"{(error.strerror or str(error)).lower()}. TMPDIR can name another folder."
         ) from None
+
+
+def writable(stream: BinaryIO, offset: int, shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of zeros that lies in a file from `offset` on, at its end; OSError where it is full."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if hasattr(os, "posix_fallocate"):  # else the process would be killed where the disk is full
+        os.posix_fallocate(stream.fileno(), offset, size)
+    return np.asarray(np.memmap(stream, dtype, "r+", offset, shape))
+
+
+def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of zeros; a large one lies in a scratch file."""
+    if math.prod(shape) * np.dtype(dtype).itemsize < LARGE:
+        return np.zeros(shape, dtype)
+    file = Unnamed()
+    with _room():
+        return writable(file.stream, 0, shape, dtype)
 
 
 def len_(piece: Piece | Array) -> int:

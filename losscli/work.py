@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -42,8 +42,7 @@ def quiet(equation: str, value: T, note: str = "", **more: Any) -> T:
 Gradients = Mapping[str, Callable[[], Any]]
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """What a loss returns for a block of rows.
 
     values:   the loss of each row, shape (rows...).

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from losscli.cli import numbers
-from losscli.cli.deliver import deliver_result
-from losscli.cli.exits import CheckFailed
+from losscli.cli.deliver import deliver_record, delivery
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
+from losscli.cli.limits import Expect, Max, Tolerance, read_limits, refuse_value_options
 from losscli.cli.options import Request
-from losscli.errors import UsageError, place
+from losscli.cli.progress import watched
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from losscli.engine import Problem
+    from losscli.record import Record
 
-CHECKS = "Checks"
-TOLERANCE = 1e-6
+PARTS = "Many files, many machines"
 
 
 def command() -> LossGroup:
@@ -37,84 +36,42 @@ def compute(
             help="text, json, yaml, csv or npy [default text, or by --output]",
         ),
     ] = None,
-    max_: Annotated[
-        str | None,
+    max_: Max = None,
+    expect: Expect = None,
+    tolerance: Tolerance = None,
+    partial: Annotated[
+        bool,
         typer.Option(
-            "--max",
-            metavar="X",
-            help="leave with 1 if the value is above X",
-            rich_help_panel=CHECKS,
+            "--partial",
+            help="print a record of these rows, for losscli merge to add to others",
+            rich_help_panel=PARTS,
         ),
-    ] = None,
-    expect: Annotated[
-        str | None,
-        typer.Option(metavar="X", help="leave with 1 if it is not X", rich_help_panel=CHECKS),
-    ] = None,
-    tolerance: Annotated[
-        str | None,
-        typer.Option(
-            metavar="T",
-            help="how far from X it may be: T, or T times |X| if that is more [default 1e-6]",
-            rich_help_panel=CHECKS,
-        ),
-    ] = None,
+    ] = False,
 ) -> None:
     """Compute a loss and print its value."""
-    limit = None if max_ is None else numbers.real("--max", max_)
-    expected = None if expect is None else numbers.real("--expect", expect)
-    allowed = _tolerance(tolerance, expected)
+    limits = read_limits(max_, expect, tolerance)
+    if partial:
+        refuse_value_options("--partial prints a record", form, limits)
     problem = gather(request).problem
-    value = problem.value()
+    if partial:
+        deliver_record(_record(problem, request), request.common)
+        return
+    with delivery(problem, form, request.common) as deliver:
+        with watched(problem, request.common):
+            value = problem.value()
+        for warning in problem.warnings:
+            request.talk.warn(warning)
+        deliver(value)
+    limits.check(request.loss.name, value)
+
+
+def _record(problem: Problem, request: Request) -> Record:
+    """The record of the rows; a row whose loss is not finite is warned about here, where it is known."""
+    from losscli.record import record_of
+
+    record = record_of(problem)
+    if not record.is_finite:
+        problem.value()
     for warning in problem.warnings:
         request.talk.warn(warning)
-    deliver_result(value, form, request.common)
-    if limit is not None:
-        _check_limit(request.loss.name, value, limit)
-    if expected is not None:
-        _check_expected(request.loss.name, value, expected, allowed)
-
-
-def _tolerance(text: str | None, expected: float | None) -> float:
-    if text is None:
-        return TOLERANCE
-    if expected is None:
-        raise UsageError("--tolerance goes with --expect.")
-    allowed = numbers.real("--tolerance", text)
-    if not allowed >= 0:
-        raise UsageError(f"--tolerance is {text}; it must be at least 0.")
-    return allowed
-
-
-def _check_limit(loss: str, value: Any, limit: float) -> None:
-    """CheckFailed unless every value is at most `limit`; NaN is not."""
-    values = _exact(value)
-    _fail_where(~(values <= limit), loss, values, f"--max allows {limit!r}")
-
-
-def _check_expected(loss: str, value: Any, expected: float, tolerance: float) -> None:
-    """CheckFailed unless every value is within the tolerance of `expected`; NaN equals NaN."""
-    import numpy as np
-
-    values = _exact(value)
-    allowed = tolerance * max(1.0, abs(expected))
-    same = (values == expected) | (np.isnan(values) & np.isnan(expected))
-    if np.isfinite(expected):
-        same |= np.abs(values - expected) <= allowed
-    _fail_where(~same, loss, values, f"--expect wants {expected!r} within {allowed:g}")
-
-
-def _exact(value: Any) -> NDArray[Any]:
-    """The values as float64, so that a limit is not rounded to float32."""
-    import numpy as np
-
-    return np.asarray(value, np.float64)
-
-
-def _fail_where(failed: NDArray[Any], loss: str, values: NDArray[Any], why: str) -> None:
-    import numpy as np
-
-    if not failed.any():
-        return
-    first = tuple(int(i) for i in np.argwhere(failed)[0])
-    count = f" ({int(failed.sum())} of {failed.size} values)" if values.ndim else ""
-    raise CheckFailed(f"{place(loss, first)} is {values[first]}; {why}{count}.")
+    return record

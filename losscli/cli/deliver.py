@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from losscli.cli.talk import answer, on_terminal
@@ -10,23 +12,48 @@ from losscli.errors import UsageError
 
 if TYPE_CHECKING:
     from losscli.cli.options import Common
+    from losscli.engine import Problem
+    from losscli.record import Record
 
 
-def deliver_result(result: Any, form: str | None, common: Common) -> None:
-    """A value or gradients, in the format asked for or that of the file's ending, else text."""
-    from losscli.files.results import form_of, format_result, write
+@contextmanager
+def delivery(
+    problem: Problem | None, form: str | None, common: Common
+) -> Iterator[Callable[[Any], None]]:
+    """What takes a result, a value or the gradients of a problem, to where it was asked for.
 
-    if common.output is not None:
-        form = form or form_of(common.output) or "text"
-        write(common.output, format_result(result, form), force=common.force)
+    It is there before anything is computed, so that a file that may not be written costs no time, and a
+    large array is made where it is to lie. Without `form` the format is that of the file's ending.
+    """
+    from losscli import stored
+    from losscli.files.results import InPlace, form_of, is_device, opened, pieces
+
+    path = common.output
+    form = form or (form_of(path) if path else None) or "text"
+    if problem is not None:
+        problem.zeros = stored.zeros
+    if path is None:
+        if form == "npy" and on_terminal(sys.stdout):
+            raise UsageError("npy is not for a terminal; use --output FILE.npy or a pipe.")
+        yield lambda result: answer(pieces(result, form))
         return
-    if form == "npy" and on_terminal(sys.stdout):
-        raise UsageError("npy is not for a terminal; use --output FILE.npy or a pipe.")
-    answer(format_result(result, form or "text"))
+    with opened(path, force=common.force) as stream:
+        if form == "npy" and not is_device(path):
+            file = InPlace(stream)
+            if problem is not None:
+                problem.zeros = file.zeros
+            yield file.write
+        else:
+            yield lambda result: stream.writelines(pieces(result, form))
+
+
+def deliver_record(record: Record, common: Common) -> None:
+    """The record of a part, as a line."""
+    deliver_page(record.line(), common)
 
 
 def deliver_page(page: str, common: Common) -> None:
-    """A rendered explanation."""
+    """A page, or a line, of text."""
     data = f"{page.rstrip(chr(10))}\n"
     if common.output is not None:
         from losscli.files.results import write

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from losscli.cli.deliver import deliver_result
+from losscli.cli.deliver import delivery
 from losscli.cli.exits import CheckFailed
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.options import Request
+from losscli.cli.progress import watched
 
 if TYPE_CHECKING:
     from losscli.engine import Problem
@@ -63,14 +64,16 @@ def grad(
     problem = gather(request).problem
     names = _wanted(problem, wrt)
     above = _read_above(grad_output, request.common.stdin_format)
-    gradients = problem.gradient(names, above)
-    for warning in problem.warnings:
-        request.talk.warn(warning)
-    for remark in sorted(problem.remarks):
-        request.talk.note(remark)
-    if problem.reduction == "none" and above is None:
-        request.talk.note("with reduction none, the gradient is that of the sum.")
-    deliver_result(gradients, form, request.common)
+    with delivery(problem, form, request.common) as deliver:
+        with watched(problem, request.common):
+            gradients = problem.gradient(names, above)
+        for warning in problem.warnings:
+            request.talk.warn(warning)
+        for remark in sorted(problem.remarks):
+            request.talk.note(remark)
+        if problem.reduction == "none" and above is None:
+            request.talk.note("with reduction none, the gradient is that of the sum.")
+        deliver(gradients)
     if check:
         verdict = problem.check(names, above)
         if not verdict.ok:

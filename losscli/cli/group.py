@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +18,7 @@ from losscli.errors import UnknownLoss, UsageError
 VERBS = {
     "compute": "Compute a loss and print its value.",
     "grad": "Compute the gradients of a loss.",
+    "merge": "Add up the records of compute --partial, and print the value.",
     "explain": "Explain a loss step by step, with the numbers put in.",
     "list": "List every loss by family, one line each.",
 }
@@ -79,6 +79,8 @@ class VerbGroup(LazyGroup):
     def canonical(self, name: str) -> str:
         if name in VERBS:
             return name
+        from difflib import get_close_matches
+
         near = get_close_matches(name, VERBS, n=2)
         if near:
             raise UsageError(f"{name!r} is not a verb. Did you mean {' or '.join(near)}?")

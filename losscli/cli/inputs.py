@@ -5,11 +5,9 @@ An option overrides the case, the case overrides the default.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from losscli.cli import numbers
 from losscli.cli.classes import indices, named_classes
@@ -31,17 +29,16 @@ if TYPE_CHECKING:
 SETTINGS = ("reduction", "dtype", "size_average", "reduce", "id_column", "alphabet")
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """A problem, and what its tensors are called where they come from."""
 
     problem: Problem
-    origins: dict[str, str] = field(default_factory=dict)
-    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
-    case: str = ""
-    parts: dict[str, Part] = field(default_factory=dict)
-    ids: tuple[str, ...] = ()
+    origins: dict[str, str]
+    columns: dict[str, tuple[str, ...]]
+    classes: tuple[str, ...]
+    case: str
+    parts: dict[str, Part]
+    ids: tuple[str, ...]
 
     @property
     def names(self) -> dict[str, Any]:
@@ -69,6 +66,7 @@ def gather(request: Request, id_column: str | None = None) -> Inputs:
     alphabet = _alphabet(request, values)
     loaded = _read_tensors(request, case, values, alphabet)
     _say_what_is_missing(request, case, loaded)
+    _refuse_long_rows(request, loaded)
     columns = {name: tuple(one.columns) for name, one in loaded.items() if one.columns}
     classes = named_classes(common.classes) or _class_columns(request, columns)
     tensors = {
@@ -127,6 +125,8 @@ def _given(request: Request, case: Case | None, id_column: str | None) -> dict[s
 
 
 def _near(name: str, known: list[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=2)
     if near:
         return f"Did you mean {' or '.join(near)}?"
@@ -240,7 +240,7 @@ def _read_tensor(
     if isinstance(value, str) and case is not None:
         return read(value, label=name, form=form, base=case.base, words=words)
     loaded = array_of(value, label=name, words=words)
-    return replace(loaded, origin=case.origin) if case else loaded
+    return loaded._replace(origin=case.origin) if case else loaded
 
 
 def _takes_words(request: Request, name: str) -> bool:
@@ -298,6 +298,20 @@ def _say_what_is_missing(request: Request, case: Case | None, loaded: Mapping[st
         raise UsageError(
             f"{loss.name}: {where} {_listed(missing)}, as in: losscli compute {loss.name} {example}"
         )
+
+
+def _refuse_long_rows(request: Request, loaded: Mapping[str, Loaded]) -> None:
+    """UsageError where several files were joined along an axis that is not that of the samples."""
+    from losscli.layout import joins_rows
+
+    for name, one in loaded.items():
+        if one.files > 1 and not joins_rows(request.loss, name, one.array.ndim):
+            shape = request.loss.tensors[name].tensor.shape.split(" or ")[0]
+            raise UsageError(
+                f"{_flag(name)}: {one.origin} is {one.files} files of shape {shape}, whose samples are not "
+                "on the first axis, along which files are joined; compute each with --partial, and "
+                "add them up with losscli merge."
+            )
 
 
 def _class_columns(request: Request, columns: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import inspect
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -19,14 +19,12 @@ from losscli.cli.help import PlainCommand
 from losscli.cli.talk import Talk
 from losscli.parameters import Loss, OptionParameter, TensorParameter
 
-if typing.TYPE_CHECKING:
-    from typer.core import TyperCommand
-
 Verb = Callable[..., None]  # takes a Request and the verb's own options, by name
 
 SOURCES = """A SOURCE is numbers in place (0.5,2 or '[[1, 2], [3, 4]]'), a file (.csv .tsv .json
-.jsonl .yaml .npy .npz, also .gz), part of one (pred.csv#logit_*, pred.csv#2:12, run.npz#logits), or
-- for standard input. CASE is one YAML, JSON or CSV file that holds inputs and parameters by name;
+.jsonl .yaml .npy .npz, also .gz), part of one (pred.csv#logit_*, pred.csv#2:12, run.npz#logits),
+several, joined in the order of their names ('shards/*.npy', 'shards/*.csv#logit_*'), or - for
+standard input. CASE is one YAML, JSON or CSV file that holds inputs and parameters by name;
 options override it."""
 
 SHORT = {"input": "-i", "target": "-t"}
@@ -94,8 +92,7 @@ class Common:
     ] = None
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What one command line asks for, before anything is read."""
 
     loss: Loss
@@ -106,7 +103,7 @@ class Request:
     talk: Talk
 
 
-def loss_command(verb: Verb, loss: Loss) -> TyperCommand:
+def loss_command(verb: Verb, loss: Loss) -> PlainCommand:
     """The command that does `verb` for `loss`."""
     own = _keyword_only(verb)
     common = _common_parameters(loss)
@@ -133,8 +130,13 @@ def loss_command(verb: Verb, loss: Loss) -> TyperCommand:
             *common,
         ]
     )
+    return command_of(loss.name, body, loss.summary, SOURCES)
+
+
+def command_of(name: str, body: Callable[..., None], help_: str, below: str = "") -> PlainCommand:
+    """The command that calls `body` with what its signature says."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(loss.name, cls=PlainCommand, help=loss.summary, epilog=SOURCES)(body)
+    app.command(name, cls=PlainCommand, help=help_, epilog=below)(body)
     command = typer.main.get_command(app)
     assert isinstance(command, PlainCommand)
     return command

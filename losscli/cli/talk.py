@@ -46,12 +46,13 @@ def say(sentence: str) -> None:
             silence(sys.stderr)
 
 
-def answer(data: bytes) -> None:
+def answer(data: bytes | Iterable[bytes]) -> None:
     """`data` on stdout, exactly as it is."""
     if sys.stdout is None:
         raise OutputError("Standard output is closed; --output FILE writes to a file.")
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    for piece in [data] if isinstance(data, bytes) else data:
+        sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 
 

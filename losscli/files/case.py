@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from losscli.errors import SourceError
 from losscli.files.grammar import number_in_quotes, quoted
@@ -14,15 +13,14 @@ from losscli.files.raw import Raw, sentences
 from losscli.files.source import format_of, open_source, placed
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """The values of a case.
 
     From CSV and NPZ they are `Loaded`; from YAML, JSON and JSONL what is written there: lists,
     numbers, texts, of which a text may be a source relative to `base`.
     """
 
-    values: dict[str, Any] = field(repr=False)
+    values: dict[str, Any]
     loss: str | None  # the loss that the case is for, if it says so
     expect: float | None  # the value that it should have, if it says so
     base: Path  # the folder of the case

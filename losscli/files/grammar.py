@@ -13,7 +13,7 @@ _REAL = rf"(?:{_DIGITS}|[nN][aA][nN]|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
 _IMAGINARY = rf"(?:[+-]?{_REAL}(?=[+-]))?[+-]?{_REAL}[jJ]"
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _FLOAT = re.compile(rf"[+-]?{_REAL}", re.ASCII)
-_COMPLEX = re.compile(rf"{_IMAGINARY}|\({_IMAGINARY}\)", re.ASCII)
+_COMPLEX = rf"{_IMAGINARY}|\({_IMAGINARY}\)"  # compiled when there may be one
 _START = re.compile(rf"\s*(?:\[|\(?[+-]?\.?\d|[+-]?{_REAL}\s*(?:,|$))", re.ASCII)
 
 # What people write where a number is missing.
@@ -33,7 +33,7 @@ def number(text: str) -> Number | None:
             return float(text)
     if _FLOAT.fullmatch(text):
         return float(text)
-    if _COMPLEX.fullmatch(text):
+    if re.fullmatch(_COMPLEX, text, re.ASCII):
         return complex(text)
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from losscli.errors import SourceError
@@ -36,6 +35,8 @@ def listed(names: list[str], most: int = 12) -> str:
 
 def near(name: str, names: list[str]) -> str:
     """`did you mean "a"?` or nothing."""
+    import difflib
+
     close = difflib.get_close_matches(name, names[:10_000], n=1)
     return f"did you mean {quoted(close[0])}?" if close else ""
 

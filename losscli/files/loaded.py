@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 from losscli.stored import Stored
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Where in a file an array stands, for whoever wants to read it again."""
 
     path: str = ""
@@ -23,8 +21,7 @@ class Part:
     key: str = ""  # of an archive
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """An array, and where it came from.
 
     Text sources give int64 where every number is an integer literal, else float64, complex128 where
@@ -35,7 +32,8 @@ class Loaded:
     origin: str  # "pred.csv", "in place", "standard input", "run.npz#logits"
     columns: tuple[str, ...] = ()  # the names of the columns read, where the source has a header
     inferred: str = ""  # one line on what was inferred, for stderr
-    part: Part | None = None  # None where it is from no file, or from a file of another kind
+    part: Part | None = None  # None where it is from no file, several, or one of another kind
+    files: int = 1  # how many files it was joined from, along the first axis
 
 
 def described(array: NDArray[Any] | Stored, origin: str) -> str:

@@ -2,57 +2,72 @@
 
 from __future__ import annotations
 
-import io
 import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from losscli import stored
 from losscli.errors import LosscliError, SourceError
 from losscli.files.loaded import Loaded, Part, described
 from losscli.files.raw import Raw, reason
-from losscli.stored import Piece, Stored
+from losscli.stored import Piece, Scratch, Stored
 
 MAGIC = b"\x93NUMPY"
 
 
-def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
-    """The array."""
+def read(raw: Raw, selector: str | None, *, words: bool, large: int | None = None) -> Loaded:
+    """The array; one of so many bytes or more stays in its file."""
     if selector is not None:
         raise SourceError(f'{raw.origin} holds a single array, of which "#{selector}" is no part.')
     with raw.open() as stream:
         if stream.read(len(MAGIC)) != MAGIC:
             raise SourceError(f"{raw.origin} is not an NPY file.")
-    with numpy_reading(raw.origin):
-        array = _stored(raw)
-        array = _read(raw) if array is None else array
+    with numpy_reading(raw.origin), raw.open() as stream:
+        array = array_in(stream, raw.path, 0, raw.origin, large)
     array = checked(array, raw.origin, words)
     return Loaded(array, raw.origin, (), described(array, raw.origin), Part())
 
 
-def _stored(raw: Raw) -> Any:
-    """A large array that lies in a file as it is: stored, or mapped where columns lie together."""
-    if raw.path is None:
-        return None
-    with raw.open() as stream:
-        shape, fortran, dtype = _header(stream)
-        offset = stream.tell()
-        there = stream.seek(0, io.SEEK_END) - offset
+def read_shard(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
+    """The array, in its file however small it is: there may be thousands."""
+    return read(raw, selector, words=words, large=None if raw.path is None else 1)
+
+
+def array_in(
+    stream: BinaryIO, path: Path | None, start: int, origin: str, large: int | None = None
+) -> Any:
+    """The array in NPY format that a stream holds; it stays in the file `path` where it is large.
+
+    There it begins at `start`. Without a path a large one goes to a scratch file.
+    """
+    shape, fortran, dtype = _header(stream)
     size = math.prod(shape) * dtype.itemsize
-    if size < stored.LARGE or dtype.kind not in "iufc":
-        return None
+    large = stored.LARGE if large is None else large
+    if size < large or not shape or dtype.kind not in "iufc":
+        stream.seek(0)
+        return np.lib.format.read_array(stream, allow_pickle=False)
+    offset = stream.tell()
+    if fortran and len(shape) > 1 and path is not None:
+        return np.asarray(np.memmap(path, dtype, "r", start + offset, shape, "F"))
+    if path is not None:
+        there = path.stat().st_size - start - offset
+        if there < size:
+            raise _cut_short(origin, there, size)
+        return Stored([Piece(path, start + offset, shape, dtype, origin)])
+    scratch, left = Scratch(), size
+    while left and (data := stream.read(min(left, stored.STEP * dtype.itemsize))):
+        left -= len(data)
+        scratch.append(np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype))
+    if left:
+        raise _cut_short(origin, size - left, size)
     if fortran and len(shape) > 1:
-        return np.asarray(np.load(raw.path, "r"))
-    if there < size:
-        raise SourceError(
-            f"{raw.origin} is cut short: {there} bytes of numbers; its header says {size}."
-        )
-    return Stored([Piece(raw.path, offset, shape, dtype, raw.origin)])
+        return np.asarray(scratch.stored(shape[::-1], origin)).T
+    return scratch.stored(shape, origin)
 
 
 def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -62,9 +77,8 @@ def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return np.lib.format.read_array_header_2_0(stream)
 
 
-def _read(raw: Raw) -> NDArray[Any]:
-    with raw.open() as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+def _cut_short(origin: str, there: int, size: int) -> SourceError:
+    return SourceError(f"{origin} is cut short: {there} bytes of numbers; its header says {size}.")
 
 
 def read_case(raw: Raw) -> dict[str, Any]:

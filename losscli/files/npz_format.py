@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from losscli.errors import SourceError
 from losscli.files.grammar import quoted
 from losscli.files.keys import listed, near
 from losscli.files.loaded import Loaded, Part, described
-from losscli.files.npy_format import MAGIC, checked, numpy_reading
+from losscli.files.npy_format import MAGIC, array_in, checked, numpy_reading
 from losscli.files.raw import Raw
 
 
@@ -34,16 +33,14 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
             raise SourceError(
                 f"{raw.origin} has no array {quoted(name)}; it has {listed(names)}.{hint}"
             )
-        return _loaded(archive, name, raw.origin, words)
+        return _loaded(archive, name, raw, words)
 
 
 def read_case(raw: Raw) -> dict[str, Any]:
     """All arrays by name."""
     with _opened(raw) as archive:
         names = _names(archive, raw.origin)
-        return {
-            name.replace("-", "_"): _loaded(archive, name, raw.origin, words=True) for name in names
-        }
+        return {name.replace("-", "_"): _loaded(archive, name, raw, words=True) for name in names}
 
 
 @contextmanager
@@ -59,16 +56,26 @@ def _names(archive: zipfile.ZipFile, origin: str) -> list[str]:
     return names
 
 
-def _loaded(archive: zipfile.ZipFile, name: str, origin: str, words: bool) -> Loaded:
-    where = f"{origin}#{name}"
-    array = checked(_member(archive, f"{name}.npy", where), where, words)
+def _loaded(archive: zipfile.ZipFile, name: str, raw: Raw, words: bool) -> Loaded:
+    where = f"{raw.origin}#{name}"
+    array = checked(_member(archive, f"{name}.npy", raw, where), where, words)
     return Loaded(array, where, (), described(array, where), Part(key=name))
 
 
-def _member(archive: zipfile.ZipFile, member: str, where: str) -> NDArray[Any]:
+def _member(archive: zipfile.ZipFile, member: str, raw: Raw, where: str) -> Any:
     with numpy_reading(where):
         with archive.open(member) as stream:
             if stream.read(len(MAGIC)) != MAGIC:
                 raise SourceError(f"{where} is not an array.")
+        plain = archive.getinfo(member).compress_type == zipfile.ZIP_STORED
         with archive.open(member) as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
+            begin = _begin(raw.path, archive.getinfo(member)) if plain and raw.path else 0
+            return array_in(stream, raw.path if plain else None, begin, where)  # type: ignore[arg-type]
+
+
+def _begin(path: Path, info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member begin, behind its name and what else stands before them."""
+    with path.open("rb") as stream:
+        stream.seek(info.header_offset + 26)
+        name, extra = struct.unpack("<HH", stream.read(4))
+    return int(info.header_offset + 30 + name + extra)

@@ -10,9 +10,8 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
@@ -26,8 +25,7 @@ _STEP = 1 << 20  # bytes
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-@dataclass(frozen=True)
-class Raw:
+class Raw(NamedTuple):
     """Bytes that can be opened again and again."""
 
     origin: str  # what to call it: "pred.csv", "standard input"

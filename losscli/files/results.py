@@ -6,18 +6,32 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from losscli import stored
 from losscli.errors import UsageError, place
-from losscli.files.writing import write
+from losscli.files.writing import is_device, opened, write
 
-__all__ = ["form_of", "format_result", "json_ready", "text_of_number", "write"]
+__all__ = [
+    "InPlace",
+    "form_of",
+    "format_result",
+    "is_device",
+    "json_ready",
+    "opened",
+    "pieces",
+    "text_of_number",
+    "write",
+]
 
 Result = Any  # a NumPy scalar, an array, or a mapping of arrays by name
+
+FEW = 65_536  # numbers that are made text at once
+NPY_STEP = 1 << 20  # numbers that are written at once
 
 _ENDINGS = {
     ".txt": "text",
@@ -64,9 +78,15 @@ def json_ready(obj: Any) -> Any:
 
 
 def format_result(result: Result, form: str) -> bytes:
+    """A result in the format `form`, whole."""
+    return b"".join(pieces(result, form))
+
+
+def pieces(result: Result, form: str) -> Iterator[bytes]:
     """A result in the format `form`: text, json, yaml, csv or npy, with a newline at the end.
 
-    UsageError when the format cannot hold it; the message says which one can.
+    It comes piece by piece, so that what is written takes no memory of its own. UsageError, before the
+    first piece, when the format cannot hold it; the message says which one can.
     """
     if isinstance(result, Mapping) and len(result) == 1:
         (only,) = result.values()
@@ -80,26 +100,63 @@ def format_result(result: Result, form: str) -> bytes:
     return formats[form](result)
 
 
-def _text(result: Result) -> bytes:
-    if isinstance(result, Mapping):
-        return b"\n".join(
-            f"# {place(name, where)}\n".encode() + _rows(array[where], "text")
-            for name, array in result.items()
-            for where in np.ndindex(array.shape[:-2])
-        )
-    return _rows(result, "text")
+def _npy_header(shape: tuple[int, ...], dtype: Any) -> bytes:
+    """What stands before the numbers in an NPY file."""
+    header = io.BytesIO()
+    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    about = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, about)
+    return header.getvalue()
 
 
-def _csv(result: Result) -> bytes:
+class InPlace:
+    """Makes the first large array of a result where it is to lie, in the NPY file that is written."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.made: NDArray[Any] | None = None
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """An array of zeros."""
+        if self.made is not None or math.prod(shape) * np.dtype(dtype).itemsize < stored.LARGE:
+            return stored.zeros(shape, dtype)
+        header = _npy_header(shape, dtype)
+        self.stream.write(header)
+        self.stream.flush()
+        self.made = stored.writable(self.stream, len(header), shape, dtype)
+        return self.made
+
+    def write(self, result: Result) -> None:
+        """Write a result, unless it lies there already."""
+        values = list(result.values()) if isinstance(result, Mapping) else [result]
+        if self.made is None or not (len(values) == 1 and np.shares_memory(values[0], self.made)):
+            self.stream.seek(0)
+            self.stream.truncate()
+            self.stream.writelines(pieces(result, "npy"))
+
+
+def _text(result: Result) -> Iterator[bytes]:
+    if not isinstance(result, Mapping):
+        yield from _rows(result, "text")
+        return
+    between = b""
+    for name, array in result.items():
+        for where in np.ndindex(array.shape[:-2]):
+            yield between + f"# {place(name, where)}\n".encode()
+            yield from _rows(array[where], "text")
+            between = b"\n"
+
+
+def _csv(result: Result) -> Iterator[bytes]:
     if isinstance(result, Mapping):
         raise UsageError(
             f"--format csv holds one array, but there are {len(result)} ({', '.join(result)}); "
             f"take --format json."
         )
-    return _rows(result, "csv")
+    yield from _rows(result, "csv")
 
 
-def _rows(result: Any, form: str) -> bytes:
+def _rows(result: Any, form: str) -> Iterator[bytes]:
     """One value a line for a 1-D array, comma-separated rows for 2-D."""
     array = np.asarray(result)
     if array.ndim > 2:
@@ -108,39 +165,65 @@ def _rows(result: Any, form: str) -> bytes:
             f"take --format json or npy."
         )
     if array.ndim == 0:
-        return f"{text_of_number(array)}\n".encode()
-    return b"".join(_lines(array))
-
-
-def _lines(array: NDArray[Any], block: int = 65536) -> Iterable[bytes]:
-    """The rows of a 1-D or 2-D array in blocks, so that the Python numbers do not pile up."""
-    rows_at_once = max(1, block // max(1, array.shape[-1] if array.ndim == 2 else 1))
+        yield f"{text_of_number(array)}\n".encode()
+        return
     write = text_of_number if array.dtype.kind == "c" else repr
-    for start in range(0, len(array), rows_at_once):
-        rows = array[start : start + rows_at_once].tolist()
+    for part in _parts(array):
+        rows = part.tolist()
         lines = map(write, rows) if array.ndim == 1 else (",".join(map(write, row)) for row in rows)
         yield "".join(f"{line}\n" for line in lines).encode()
 
 
-def _json(result: Result) -> bytes:
-    return (json.dumps(json_ready(result), allow_nan=False) + "\n").encode()
+def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Some items of an array at a time, so that Python's numbers do not pile up."""
+    step = max(1, FEW // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
 
 
-def _yaml(result: Result) -> bytes:
-    """Block style for names and rows, flow style within a row."""
+def _json(result: Result) -> Iterator[bytes]:
     if isinstance(result, Mapping):
-        parts = []
-        for name, array in result.items():
-            values = np.asarray(array).tolist()
-            if isinstance(values, list) and values:
-                parts.append(f"{name}:\n" + "".join(f"- {_flow(item)}\n" for item in values))
-            else:
-                parts.append(f"{name}: {_flow(values)}\n")
-        return "".join(parts).encode()
-    values = np.asarray(result).tolist()
-    if isinstance(values, list) and values:
-        return "".join(f"- {_flow(item)}\n" for item in values).encode()
-    return f"{_flow(values)}\n".encode()
+        yield b"{"
+        for i, (name, array) in enumerate(result.items()):
+            yield f"{', ' if i else ''}{json.dumps(name)}: ".encode()
+            yield from _json_list(np.asarray(array))
+        yield b"}\n"
+        return
+    yield from _json_list(np.asarray(result))
+    yield b"\n"
+
+
+def _json_list(array: NDArray[Any]) -> Iterator[bytes]:
+    if array.size <= FEW:
+        yield json.dumps(json_ready(array), allow_nan=False).encode()
+        return
+    begin = b"["
+    for part in _parts(array):
+        yield begin
+        if part.size > FEW:
+            yield from _json_list(part[0])
+        else:
+            yield json.dumps(json_ready(part), allow_nan=False)[1:-1].encode()
+        begin = b", "
+    yield b"]"
+
+
+def _yaml(result: Result) -> Iterator[bytes]:
+    """Block style for names and rows, flow style within a row."""
+    if not isinstance(result, Mapping):
+        yield from _yaml_rows(np.asarray(result))
+        return
+    for name, array in result.items():
+        yield f"{name}:{chr(10) if np.ndim(array) and len(array) else ' '}".encode()
+        yield from _yaml_rows(np.asarray(array))
+
+
+def _yaml_rows(array: NDArray[Any]) -> Iterator[bytes]:
+    if not array.ndim or not len(array):
+        yield f"{_flow(array.tolist())}\n".encode()
+        return
+    for part in _parts(array):
+        yield "".join(f"- {_flow(item)}\n" for item in part.tolist()).encode()
 
 
 def _flow(value: Any) -> str:
@@ -155,15 +238,17 @@ def _flow(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else text_of_number(value)
 
 
-def _npy(result: Result) -> bytes:
+def _npy(result: Result) -> Iterator[bytes]:
     if isinstance(result, Mapping):
         raise UsageError(
             f"--format npy holds one array, but there are {len(result)} ({', '.join(result)}); "
             f"choose one with --wrt."
         )
-    buffer = io.BytesIO()
-    np.save(buffer, np.asarray(result), allow_pickle=False)
-    return buffer.getvalue()
+    array = np.asarray(result)
+    yield _npy_header(array.shape, array.dtype)
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, NPY_STEP):
+        yield flat[start : start + NPY_STEP].tobytes()
 
 
 def _all_finite(array: NDArray[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""A source: numbers in place, a file, part of a file, or standard input.
+"""A source: numbers in place, a file, part of a file, several files, or standard input.
 
 Decided by the text alone where it can be. A known ending makes it a file. Else what starts like
 numbers is numbers; what does not is a file of another ending, or, where words are allowed, words.
@@ -10,7 +10,8 @@ import importlib
 import json
 import os
 from codecs import BOM_UTF8
-from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -62,10 +63,43 @@ def read(
             return in_place.read_words(source)
     if selector == "":
         raise SourceError(f"{label}: {quoted(source)} names no part behind the #.")
+    names = files_of(name, label, base)
+    if len(names) > 1:
+        parts = (
+            _read_file(one, selector, label, form, base, None, words, shard=True) for one in names
+        )
+        from losscli.files.globs import joined
+
+        return joined(parts, source, names)
+    return _read_file(names[0], selector, label, form, base, stdin, words)
+
+
+def _read_file(
+    name: str,
+    selector: str | None,
+    label: str,
+    form: str | None,
+    base: Path | None,
+    stdin: BinaryIO | None,
+    words: bool,
+    shard: bool = False,
+) -> Loaded:
+    """A file, part of it or standard input; of a shard no more than must be is held in memory."""
     raw, form = open_source(name, label=label, form=form, base=base, stdin=stdin)
     with sentences(raw.origin):
-        loaded: Loaded = format_of(form).read(raw, selector, words=words)
+        reader = format_of(form)
+        read_it = getattr(reader, "read_shard", reader.read) if shard else reader.read
+        loaded: Loaded = read_it(raw, selector, words=words)
     return loaded if name == "-" else placed(loaded, str((base or Path()) / name), form)
+
+
+def files_of(name: str, label: str, base: Path | None) -> list[str]:
+    """The names that a name stands for: those that it matches where it is a glob, else itself."""
+    if not {*"*?["} & {*name} or _exists(name, base):
+        return [name]
+    from losscli.files.globs import matching
+
+    return matching(name, base, label)
 
 
 def read_texts(
@@ -82,7 +116,11 @@ def read_texts(
     Of a table the texts are as they are written, 007 too. Errors: SourceError, MissingSource.
     """
     name, _ = split_selector(source, base)
-    raw, form = open_source(name, label=label, form=form, base=base, stdin=stdin)
+    names = files_of(name, label, base)
+    if len(names) > 1:
+        read_one = partial(read_texts, key=key, label=label, form=form, base=base)
+        return tuple(chain.from_iterable(map(read_one, names)))
+    raw, form = open_source(names[0], label=label, form=form, base=base, stdin=stdin)
     with sentences(raw.origin):
         reader = format_of(form)
         if hasattr(reader, "texts"):
@@ -98,7 +136,7 @@ def placed(loaded: Loaded, path: str, form: str) -> Loaded:
     """What was loaded, with where the file is."""
     if loaded.part is None:
         return loaded
-    return replace(loaded, part=replace(loaded.part, path=path, form=form))
+    return loaded._replace(part=loaded.part._replace(path=path, form=form))
 
 
 def open_source(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from losscli.errors import OutputError
 
@@ -16,17 +17,31 @@ def write(path: str, data: bytes | Iterable[bytes], *, force: bool) -> None:
     OutputError when `path` exists and `force` is not given, or when it cannot be written; nothing
     is left behind then. A device or a pipe is written to as it is.
     """
-    pieces = [data] if isinstance(data, bytes) else data
-    try:
-        if _is_device(path):
+    with opened(path, force=force) as stream:
+        stream.writelines([data] if isinstance(data, bytes) else data)
+
+
+@contextmanager
+def opened(path: str, *, force: bool) -> Iterator[BinaryIO]:
+    """A stream to write to, which becomes `path` when all has gone well; OutputError as of `write`."""
+    with _sentences(path):
+        if is_device(path):
             with open(path, "wb") as stream:
-                stream.writelines(pieces)
+                yield stream
             return
         if os.path.isdir(path):
             raise OutputError(f"{path} is a folder; give the name of a file.")
         if os.path.lexists(path) and not force:
             raise OutputError(f"{path} exists; give --force to overwrite it.")
-        _replace(os.path.realpath(path), pieces)
+        with _replacing(os.path.realpath(path)) as stream:
+            yield stream
+
+
+@contextmanager
+def _sentences(path: str) -> Iterator[None]:
+    """Turns what the system says about a file that is written into a sentence about it."""
+    try:
+        yield
     except FileNotFoundError:
         folder = os.path.dirname(path) or "."
         raise OutputError(f"{path} cannot be written: there is no folder {folder}.") from None
@@ -36,12 +51,15 @@ def write(path: str, data: bytes | Iterable[bytes], *, force: bool) -> None:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-def _replace(path: str, pieces: Iterable[bytes]) -> None:
-    """Writes a temporary file in the same folder and puts it in the place of `path`."""
+@contextmanager
+def _replacing(path: str) -> Iterator[BinaryIO]:
+    """A temporary file in the same folder, which takes the place of `path` in the end."""
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(prefix=".losscli-", dir=os.path.dirname(path))
     try:
-        with open(handle, "wb") as stream:
-            stream.writelines(pieces)
+        with open(handle, "w+b") as stream:
+            yield stream
         os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
     except BaseException:
@@ -58,5 +76,5 @@ def _mode(path: str) -> int:
     return 0o666 & ~umask
 
 
-def _is_device(path: str) -> bool:
+def is_device(path: str) -> bool:
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

@@ -6,10 +6,8 @@ same name with underscores.
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 
 from losscli.errors import UnknownLoss
 from losscli.parameters import Loss, read_signature, summary_of
@@ -55,6 +53,8 @@ def resolve(name: str) -> str:
     keys.update({alias: known for alias, known in _ALIASES.items() if known in NAMES})
     found = keys.get(_key(name))
     if found is None:
+        import difflib
+
         near = [keys[key] for key in difflib.get_close_matches(_key(name), keys, n=3, cutoff=0.55)]
         hint = f"Did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
         raise UnknownLoss(
@@ -74,6 +74,8 @@ def load(name: str) -> Loss:
 
 def summary(name: str) -> str:
     """One line on the loss `name`, read from its file without running it."""
+    from importlib.resources import files
+
     module = name.replace("-", "_")
     return summary_of(files(__package__).joinpath(f"{module}.py").read_text("utf-8"), module)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 
 from losscli import checks
 from losscli.errors import KindError, RangeError, ShapeError
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
+from losscli.lattice import Alignments
+from losscli.lattice.grid import Lattice
+from losscli.lattice.logs import exp
+from losscli.lattice.steps import Lesson
 from losscli.layout import Laid, shape_text
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
@@ -61,7 +65,7 @@ def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
     same = np.full(log_probs.shape, -np.log(classes))
     yield Guess(f"a uniform guess over {classes} classes in every frame", {"log_probs": same})
     laid = one_sample_a_row(**tensors)
-    frames = laid["log_probs"].array.reshape(len(log_probs), -1, classes)
+    frames = np.asarray(laid["log_probs"].array).reshape(len(log_probs), -1, classes)
     certain = np.full(frames.shape, -np.inf)
     targets = np.atleast_2d(laid["targets"].array)
     lengths = np.atleast_1d(laid["target_lengths"].array)
@@ -172,133 +176,36 @@ def ctc(
             f"ctc: blank is {blank}, but log_probs has {log_probs.shape[-1]} classes, "
             f"0 to {log_probs.shape[-1] - 1}."
         )
-    lattice = _lattice(log_probs, targets, input_lengths, target_lengths, blank)
-    alpha = _forward(lattice)
-    likelihood = _at_end(alpha, lattice)
+    lattice = Lattice.of(log_probs, targets, input_lengths, target_lengths, blank)
+    alignments = Alignments(lattice)
+    likelihood = alignments.log_likelihood
     impossible = np.isneginf(likelihood)
     loss = -likelihood
     if zero_infinity:
         loss = np.where(impossible, 0, loss)
-    lesson = _Lesson(show, lattice, likelihood, zero_infinity) if show is not quiet else None
+    lesson = Lesson(show, lattice, likelihood, zero_infinity) if show is not quiet else None
     if lesson:
         lesson.value(loss)
 
     def gradient(share: Array) -> Gradients:
         def by_log_probs() -> Array:
-            beta = _backward(lattice)
-            occupancy = _occupancy(alpha, beta, likelihood, lattice)
-            here = np.arange(log_probs.shape[1]) < input_lengths[:, None]
-            d = np.exp(log_probs) - occupancy
+            frames = log_probs.transpose(1, 0, 2)
+            d = exp(frames)
+            for n, classes, occupancy in alignments.occupancies():
+                d[:, n, classes] -= occupancy
+            d *= share[:, None]
             lost = impossible | np.isnan(likelihood)
-            d = np.where(lost[:, None, None] | np.isneginf(log_probs), np.nan, d)
-            if zero_infinity:
-                here = here & ~impossible[:, None]
-            d = np.where(here[..., None], share[:, None, None] * d, 0)
+            d[:, lost] = np.nan
+            np.copyto(d, np.nan, where=np.isneginf(frames))
+            for n, length in enumerate(input_lengths):
+                d[0 if zero_infinity and impossible[n] else length :, n] = 0
             if lesson:
-                lesson.gradient(share, d)
-            return d
+                lesson.gradient(share, d.transpose(1, 0, 2))
+            return d.transpose(1, 0, 2)
 
         return {"log_probs": by_log_probs}
 
     return Terms(loss, gradient, divisor=np.maximum(target_lengths, 1).astype(log_probs.dtype))
-
-
-class Lattice(NamedTuple):
-    """The grid of frames by places in the extended target, for each of n samples."""
-
-    log_probs: Array  # (n, T, C)
-    labels: Array  # z: (n, E), blank, label, blank, ..., with E = 2 S + 1
-    emitted: Array  # (n, T, E), the log-probability of each place's label in each frame
-    skips: Array  # (n, E), whether a place is reached from two before it, skipping a blank
-    frames: Array  # (n,)
-    ends: Array  # (n,), 2 L, the last place
-
-
-def _lattice(
-    log_probs: Array, targets: Array, input_lengths: Array, target_lengths: Array, blank: int
-) -> Lattice:
-    labels = np.full((len(targets), 2 * targets.shape[1] + 1), blank, np.int64)
-    # behind a sample's labels stands blank: a class that is not its own may hold anything
-    own = np.arange(targets.shape[1]) < target_lengths[:, None]
-    labels[:, 1::2] = np.where(own, targets, blank)
-    emitted = np.take_along_axis(log_probs, labels[:, None, :], 2)
-    skips = np.zeros(labels.shape, bool)
-    skips[:, 2:] = labels[:, 2:] != labels[:, :-2]
-    return Lattice(log_probs, labels, emitted, skips, input_lengths, 2 * target_lengths)
-
-
-def _forward(lattice: Lattice) -> Array:
-    """The logarithm of the probability of all ways to each cell, (n, T, E)."""
-    emitted, skips = lattice.emitted, lattice.skips
-    alpha = np.full(emitted.shape, -np.inf, emitted.dtype)
-    alpha[:, 0, :2] = emitted[:, 0, :2]
-    for t in range(1, emitted.shape[1]):
-        stay = alpha[:, t - 1]
-        step = np.full_like(stay, -np.inf)
-        step[:, 1:] = stay[:, :-1]
-        skip = np.full_like(stay, -np.inf)
-        skip[:, 2:] = np.where(skips[:, 2:], stay[:, :-2], -np.inf)
-        alpha[:, t] = _log_sum(stay, step, skip) + emitted[:, t]
-    return alpha
-
-
-def _backward(lattice: Lattice) -> Array:
-    """The logarithm of the probability of all ways from each cell to the end, its own label included.
-
-    These are the ways to the cell when everything is read backwards.
-    """
-    _, labels, emitted, skips, frames, ends = lattice
-    t = np.maximum(frames[:, None] - 1 - np.arange(emitted.shape[1]), 0)
-    s = ends[:, None] - np.arange(labels.shape[1])
-    inside, s = s >= 0, np.maximum(s, 0)
-
-    def turned(table: Array) -> Array:
-        by_time = np.take_along_axis(table, t[:, :, None], 1)
-        return np.take_along_axis(by_time, s[:, None, :], 2)
-
-    backwards = np.zeros_like(skips)  # a skip from s to s + 2, seen from the other end
-    backwards[:, 2:] = np.take_along_axis(skips, s, 1)[:, :-2]
-    forth = _forward(lattice._replace(emitted=turned(emitted), skips=backwards))
-    beta = turned(forth)
-    beyond = np.arange(emitted.shape[1]) >= frames[:, None]
-    return np.where(beyond[:, :, None] | ~inside[:, None, :], -np.inf, beta)
-
-
-def _at_end(alpha: Array, lattice: Lattice) -> Array:
-    """The log-likelihood: both ways to end, in the last label or in the blank behind it."""
-    rows = np.arange(len(alpha))
-    last = np.maximum(lattice.frames - 1, 0)
-    in_blank = alpha[rows, last, lattice.ends]
-    in_label = np.where(
-        lattice.ends > 0, alpha[rows, last, np.maximum(lattice.ends - 1, 0)], -np.inf
-    )
-    likelihood = _log_sum(in_blank, in_label)
-    nothing = np.where(lattice.ends > 0, -np.inf, 0)  # no frame at all
-    return np.where(lattice.frames > 0, likelihood, nothing).astype(alpha.dtype)
-
-
-def _occupancy(alpha: Array, beta: Array, likelihood: Array, lattice: Lattice) -> Array:
-    """The probability of each class in each frame, given the labels, (n, T, C)."""
-    through = np.exp(alpha + beta - lattice.emitted - likelihood[:, None, None])
-    occupancy = np.zeros_like(lattice.log_probs)
-    for n, labels in enumerate(lattice.labels):
-        order = np.argsort(labels, kind="stable")
-        classes, starts = np.unique(labels[order], return_index=True)
-        occupancy[n][:, classes] = np.add.reduceat(through[n][:, order], starts, axis=1)
-    return occupancy
-
-
-def _log_sum(*logs: Array) -> Array:
-    """log(sum(exp(x))) of several arrays; all -inf gives -inf."""
-    m = logs[0]
-    for other in logs[1:]:
-        m = np.maximum(m, other)
-    m = np.where(np.isneginf(m), 0, m)
-    total = np.exp(logs[0] - m)
-    for other in logs[1:]:
-        total += np.exp(other - m)
-    result: Array = m + np.log(total)
-    return result
 
 
 def _lengths(name: str, lengths: Array, samples: int, shape: tuple[int, ...]) -> Array:
@@ -362,180 +269,3 @@ def _check_labels(targets: Array, padded: Array, inside: Array, classes: int) ->
     raise RangeError(
         f"ctc: targets{at} is {padded[n, s]}, but log_probs has {classes} classes, 0 to {classes - 1}."
     )
-
-
-class _Lesson:
-    """The steps that are shown: the same recursions with plain probabilities, as they are on paper.
-
-    Where these underflow, they are shown relative to each frame's most probable class; where that
-    underflows too, the lattice is left out, as it was computed in logarithms.
-    """
-
-    def __init__(
-        self, show: Show, lattice: Lattice, likelihood: Array, zero_infinity: bool
-    ) -> None:
-        self.show = show
-        self.zero_infinity = zero_infinity
-        self.lattice = lattice
-        self.likelihood = likelihood
-        logs = lattice.log_probs.astype(np.float64)
-        self.best = logs.max(2)
-        most = 650 if likelihood.dtype == np.float64 else 80  # what an exponential can hold
-        extreme = np.abs(likelihood[np.isfinite(likelihood)]) > most
-        self.relative = bool(extreme.any() or (self.best > most).any())
-        self.p = np.exp(logs - self.best[..., None]) if self.relative else np.exp(logs)
-        self.emitted = np.take_along_axis(self.p, lattice.labels[:, None, :], 2)
-        n, frames, places = self.emitted.shape
-        within = np.arange(places) <= lattice.ends[:, None]
-        self.cells = (np.arange(frames) < lattice.frames[:, None])[:, :, None] & within[:, None, :]
-        self.within = within
-        self.alpha = self._forward()
-        self.alike = self._alike()
-        self.shown = not ((self.alike < 1e-280) & np.isfinite(likelihood)).any()
-
-    def value(self, loss: Array) -> None:
-        show, (_, labels, _, skips, frames, ends) = self.show, self.lattice
-        show(
-            "z = where(s % 2 == 0, blank, targets[(s - 1) / 2])",
-            labels,
-            "the target with blanks between",
-            axes=("row", "S"),
-            cells=self.within,
-        )
-        show(
-            "skip = where(s < 2, 0, where(z[s] == z[s - 2], 0, 1))",
-            skips.astype(int),
-            "whether a blank may be skipped",
-            axes=("row", "S"),
-            cells=self.within,
-        )
-        if not self.shown:
-            given = {"log_likelihood": self.likelihood}
-            show("l = -log_likelihood", loss, "computed in logarithms", given=given)
-            return
-        if self.relative:
-            show("best = max(log_probs)", self.best, "most probable class")
-            show("p = exp(log_probs - best)", self.p, "relative to the best")
-        else:
-            show("p = exp(log_probs)", self.p, "probabilities")
-        show(
-            "alpha = where(t == 0 and s < 2, p[t, z[s]], "
-            "(alpha[t - 1, s] + alpha[t - 1, s - 1] + skip[s] * alpha[t - 1, s - 2]) * p[t, z[s]])",
-            self.alpha,
-            "all ways here: stay, step, skip",
-            axes=("row", "T", "S"),
-            cells=self.cells,
-        )
-        show("last = input_lengths - 1", frames - 1, "the last frame")
-        show("end = 2 * target_lengths", ends, "the last place")
-        text = "alpha[last, end] + alpha[last, end - 1]"
-        if not frames.all():
-            text = f"where(input_lengths == 0, where(target_lengths == 0, 1, 0), {text})"
-        show(f"likelihood = {text}", self.alike, "ends in last label or blank")
-        text = "-log(likelihood)"
-        if self.relative:
-            text = "-log(likelihood) - sum(where(t < input_lengths, best, 0))"
-        if self.zero_infinity:
-            text = f"where(likelihood == 0, 0, {text})"
-        show(
-            f"l = {text}",
-            loss,
-            "loss of the sample",
-            remedy="No alignment fits into the frames: give more of them, or ask for zero_infinity",
-        )
-
-    def gradient(self, share: Array, d: Array) -> None:
-        show = self.show
-        if not self.shown:
-            share_given = {"computed": d}
-            show(
-                "d_log_probs = computed",
-                d,
-                "in logarithms",
-                given=share_given,
-                axes=("row", "T", "C"),
-            )
-            return
-        beta = show(
-            "beta = where(t == last and s >= end - 1, 1, "
-            "beta[t + 1, s] * p[t + 1, z[s]] + beta[t + 1, s + 1] * p[t + 1, z[s + 1]]"
-            " + skip[s + 2] * beta[t + 1, s + 2] * p[t + 1, z[s + 2]])",
-            self._backward(),
-            "all ways from here to the end",
-            axes=("row", "T", "S"),
-            cells=self.cells,
-        )
-        o = show(
-            "o = alpha * beta / likelihood",
-            self.alpha * beta / self.alike[:, None, None],
-            "being at each place",
-            cells=self.cells,
-        )
-        classes = np.arange(self.p.shape[2])
-        of_class = self.lattice.labels[:, :, None] == classes
-        frames = self.cells[:, :, :1].repeat(len(classes), 2)
-        occupancy = np.where(of_class[:, None], np.where(self.cells, o, 0)[..., None], 0).sum(2)
-        show(
-            "occupancy = sum(where(z == c, o, 0), S)",
-            occupancy,
-            "of being at each class",
-            axes=("row", "T", "C"),
-            cells=frames,
-        )
-        p = "exp(log_probs)" if self.relative else "p"
-        log_probs = self.lattice.log_probs.astype(np.float64)
-        worked = share[:, None, None] * (np.exp(log_probs) - occupancy)
-        text = f"where(t < input_lengths, share * ({p} - occupancy), 0)"
-        if self.zero_infinity:
-            worked = np.where((self.alike == 0)[:, None, None], 0, worked)
-            text = f"where(likelihood == 0, 0, {text})"
-        worked = np.where(np.isfinite(worked) & ~np.isinf(d), worked, d)
-        frames &= ~np.isnan(d) | np.isnan(worked)  # what PyTorch makes nan has no arithmetic
-        show(
-            f"d_log_probs = {text}",
-            np.where(self.cells[:, :, :1], worked, 0),
-            "as PyTorch returns it: the derivative by the scores in front of a log_softmax",
-            axes=("row", "T", "C"),
-            cells=frames,
-        )
-        show(
-            "partial = -occupancy",
-            -occupancy,
-            "for comparison: the plain derivative of l by log_probs, which PyTorch does not return",
-            cells=frames,
-        )
-
-    def _forward(self) -> Array:
-        _, _, _, skips, _, _ = self.lattice
-        alpha = np.zeros_like(self.emitted)
-        alpha[:, 0, :2] = self.emitted[:, 0, :2]
-        for t in range(1, alpha.shape[1]):
-            ways = alpha[:, t - 1].copy()
-            ways[:, 1:] += alpha[:, t - 1, :-1]
-            ways[:, 2:] += skips[:, 2:] * alpha[:, t - 1, :-2]
-            alpha[:, t] = ways * self.emitted[:, t]
-        return np.where(self.cells, alpha, 0)
-
-    def _alike(self) -> Array:
-        """The likelihood, from the alphas at the end."""
-        frames, ends = self.lattice.frames, self.lattice.ends
-        rows = np.arange(len(ends))
-        last = np.maximum(frames - 1, 0)
-        in_label = self.alpha[rows, last, np.maximum(ends - 1, 0)]
-        alike: Array = self.alpha[rows, last, ends] + np.where(ends > 0, in_label, 0)
-        return np.where(frames > 0, alike, ends == 0)
-
-    def _backward(self) -> Array:
-        _, _, _, skips, frames, ends = self.lattice
-        beta = np.zeros_like(self.emitted)
-        places = np.arange(beta.shape[2])
-        start = (places >= ends[:, None] - 1) & self.within
-        for t in reversed(range(beta.shape[1])):
-            if t + 1 < beta.shape[1]:
-                on = beta[:, t + 1] * self.emitted[:, t + 1]
-                ways = on.copy()
-                ways[:, :-1] += on[:, 1:]
-                ways[:, :-2] += skips[:, 2:] * on[:, 2:]
-                beta[:, t] = ways
-            beta[:, t] = np.where((frames == t + 1)[:, None], start, beta[:, t])
-        return np.where(self.cells, beta, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -89,4 +88,4 @@ def triplet_margin_with_distance(
     terms = triplet_terms(tensors, measure, margin, swap, show)
     if not is_function(distance):
         return terms
-    return replace(terms, remark=f"{name_of(distance)} is differentiated by central differences.")
+    return terms._replace(remark=f"{name_of(distance)} is differentiated by central differences.")

@@ -245,6 +245,20 @@ def test_a_long_batch_is_held_whole(dtype: Any) -> None:
     assert (aligned(lattice).log_likelihood < -700).all()
 
 
+@given(lattices())
+def test_float32_is_added_up_in_float64(lattice: Lattice) -> None:
+    """Of what is held, the likelihood is that of float64, rounded once."""
+    narrow = lattice._replace(log_probs=lattice.log_probs.astype(np.float32))
+    wide = narrow._replace(log_probs=narrow.log_probs.astype(float))
+    found, expected = aligned(narrow), aligned(wide)
+    assert found.log_likelihood.dtype == np.float32
+    held = expected.levels.held
+    assert np.array_equal(found.levels.held, held)
+    rounded = expected.log_likelihood.astype(np.float32)
+    assert np.array_equal(found.log_likelihood[held], rounded[held])
+    assert np.array_equal(occupancies(found)[held], occupancies(expected)[held], equal_nan=True)
+
+
 def test_what_other_classes_hold_does_not_matter() -> None:
     """Only the classes of a sample's labels, in its frames, decide whether it is held."""
     lattice = a_batch(1.0, frames=6, classes=8, labels=2)

@@ -173,10 +173,19 @@ def confident(cost: float, labels: int, *, first: bool) -> Lattice:
     return Lattice.of(log_probs, targets, np.array([len(right)]), np.array([labels]), 0)
 
 
+def improbable(frames: int, labels: int) -> Lattice:
+    """Every class of every frame has a probability around 1e-20, so that all levels fall fast."""
+    rng = np.random.default_rng(3)
+    targets = rng.integers(1, 4, (1, labels))
+    log_probs = rng.normal(size=(1, frames, 4)) - 45
+    return Lattice.of(log_probs, targets, np.array([frames]), np.array([labels]), 0)
+
+
 # Which are held on the way forward, and which then on the way back.
 CONFIDENT = {
     "few labels": (confident(40.0, 4, first=True), True, True),
     "many labels": (confident(3.0, 40, first=True), True, True),
+    "places are reached at low levels": (improbable(60, 30), True, True),
     "a neighbour is larger": (confident(50.0, 10, first=True), False, False),
     "a neighbour is larger on the way back": (confident(50.0, 10, first=False), True, False),
     "a cell grows": (confident(6.0, 60, first=True), False, False),

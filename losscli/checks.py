@@ -26,14 +26,15 @@ def within(loss: Loss, name: str, block: Array) -> None:
     """
     tensor = loss.tensors[name].tensor
     low, high = tensor.at_least, tensor.at_most
-    if not block.size or (low == -np.inf and high == np.inf):
+    if not block.size or not tensor.bounded:
         return
-    least, most = np.fmin.reduce(block, axis=None), np.fmax.reduce(block, axis=None)
-    lost = not tensor.nan and bool(np.isnan(np.minimum.reduce(block, axis=None)))
-    if (least >= low and most <= high or np.isnan(least)) and not lost:
+    # one nan makes either of them nan, which is in no range
+    if np.minimum.reduce(block, axis=None) >= low and (
+        high == np.inf or np.maximum.reduce(block, axis=None) <= high
+    ):
         return
     outside = (block < low) | (block > high)
-    if lost:
+    if not tensor.nan:
         outside |= np.isnan(block)
     if not outside.any():
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losscli.numerics import log_softmax
+from losscli.softmax import log_softmax
 
 if TYPE_CHECKING:
     from losscli.engine import Problem

@@ -18,7 +18,7 @@ import numpy as np
 
 from losscli.errors import KindError, ShapeError, UsageError
 from losscli.layout import shape_text
-from losscli.numerics import cosine_shortfall, norm, norm_slope, shrunk
+from losscli.numerics import cosine_shortfall, dots, norm, norm_slope, shrunk
 from losscli.parameters import Array, plain
 from losscli.triplets import Distance, Measure, Pair, by_norm
 from losscli.work import Show
@@ -134,7 +134,7 @@ def _squared(pair: Pair, show: Show) -> Distance:
         pair.a - pair.b,
         f"{pair.first} to {pair.second}",
     )
-    value = show(f"dist_{pair.name} = sum(z_{pair.name}**2)", (z * z).sum(-1), "squared distance")
+    value = show(f"dist_{pair.name} = sum(z_{pair.name}**2)", dots(z, z), "squared distance")
 
     @cache
     def slope() -> Array:
@@ -162,7 +162,7 @@ class _Cosine:
         )
         cos = show(
             f"cos_{pair.name} = sum(e_{pair.first} * e_{pair.second})",
-            (e_a * e_b).sum(-1),
+            dots(e_a, e_b),
             f"cosine, {pair.first} to {pair.second}",
         )
         value = 1 - cos

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -26,11 +25,10 @@ from losscli.reduction import ExactSum, Total
 from losscli.stored import Stored, addresses, place_of
 from losscli.work import Show, Terms, quiet
 
-BLOCK = 524_288  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
-
 if TYPE_CHECKING:
     from losscli.differences import GradientCheck
 
+BLOCK = 786_432  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
 T = TypeVar("T")
 
 # A block's arrays come and go by the thousand. glibc gives freed memory of this size back to the kernel
@@ -44,6 +42,7 @@ class Share(NamedTuple):
 
     above: Array  # dL/d(result): 1, or the upstream gradient
     denominator: float
+    each: Array  # above / denominator by row, one number that is broadcast where all are the same
 
 
 class Problem:
@@ -80,6 +79,9 @@ class Problem:
         self.laid, self.rows = lay_out(loss, self.tensors)
         self.told = loss.rows.told(**self.tensors) if loss.rows.told else {}
         self.zeros: Callable[..., Array] = np.zeros  # makes the arrays of results
+        self.watch: Callable[[int], None] | None = (
+            None  # is told how many rows are done, in each pass
+        )
         self.warnings: list[str] = []
         self.remarks: set[str] = set()
 
@@ -127,8 +129,10 @@ class Problem:
             return float(self.total.counted)
         total = ExactSum()
         for index in self.blocks():
-            with self._positions(index):
+            try:
                 counts = count(**self.block(index), **self.options)
+            except RangeError as error:
+                raise self._placed(error, index) from None
             if counts is None:
                 return float(self.count)
             with np.errstate(over="ignore"):
@@ -270,17 +274,21 @@ class Problem:
 
     def block(self, index: Any) -> dict[str, Any]:
         """The tensors at `index` into the rows, floating-point ones in the computing type."""
-        block: dict[str, Any] = {}
-        for name, parameter in self.loss.tensors.items():
-            one = self.laid.get(name)
-            if one is None:
-                block[name] = None
-                continue
-            part = self._part(one, index)
-            if parameter.tensor.holds == "numbers" or part.dtype.kind == "f":
-                part = np.asarray(part, self.type_of(name))
-            block[name] = part
+        block: dict[str, Any] = dict.fromkeys(self.loss.tensors)
+        for name, kind in self._kinds.items():
+            block[name] = np.asarray(self._part(self.laid[name], index), kind)
         return block
+
+    @cached_property
+    def _kinds(self) -> dict[str, np.dtype[Any] | None]:
+        """The type that each tensor's blocks are cast to; None is its own, of class indices."""
+        return {
+            name: self.type_of(name)
+            if parameter.tensor.holds == "numbers" or self.tensors[name].dtype.kind == "f"
+            else None
+            for name, parameter in self.loss.tensors.items()
+            if name in self.laid
+        }
 
     def type_of(self, name: str) -> np.dtype[Any]:
         """The type of a tensor's numbers in the computing precision: complex where they are."""
@@ -297,11 +305,19 @@ class Problem:
 
     def run(self, block: Mapping[str, Any], show: Show = quiet, *, checked: bool = True) -> Terms:
         """The loss's body on a block, after the checks on its values."""
-        for name, parameter in self.loss.tensors.items() if checked else ():
-            if parameter.tensor.holds == "numbers" and block[name] is not None:
-                checks.within(self.loss, name, block[name])
+        for name in self._bounded if checked else ():
+            checks.within(self.loss, name, block[name])
         terms: Terms = self.loss.function(**block, **self.options, **self.told, show=show)
         return terms
+
+    @cached_property
+    def _bounded(self) -> list[str]:
+        """The tensors whose numbers must lie in a range."""
+        return [
+            name
+            for name, parameter in self.loss.tensors.items()
+            if name in self.tensors and parameter.tensor.bounded
+        ]
 
     def wrt(self, names: Sequence[str] | None) -> tuple[str, ...]:
         """The tensors whose gradient is wanted, checked."""
@@ -339,17 +355,15 @@ class Problem:
             denominator = self.denominator
         elif self.reduction == "batchmean":
             denominator = float(self.batch)
-        return Share(above, denominator)
+        with np.errstate(all="ignore"):
+            above = above.astype(self.dtype, copy=False)
+            each = above / self.dtype.type(denominator) if denominator != 1 else above
+        return Share(above, denominator, np.broadcast_to(each, self.rows or (1,)))
 
     def share_of(self, share: Share, index: Any, divisor: Any) -> Any:
         """The share of each row of a block."""
-        rows = np.broadcast_to(share.above, self.rows or (1,))[index]
-        each = rows.astype(self.dtype)
-        if self.reduction in ("mean", "batchmean"):
-            each = each / self.dtype.type(share.denominator)
-            if divisor is not None and self.reduction == "mean":
-                each = each / divisor
-        return each
+        each = share.each[index]
+        return each if divisor is None or self.reduction != "mean" else each / divisor
 
     # ---- inside
 
@@ -397,7 +411,15 @@ class Problem:
         self, use: Callable[..., T], *, with_index: bool = False
     ) -> Iterator[tuple[Any, T]]:
         """`use` on the terms of every block, in order, on several threads where that may help."""
+        done = 0
+        for index, found in self._in_turn(use, with_index):
+            if self.watch is not None:
+                spans = zip(self.rows or (1,), index, strict=True)
+                done += math.prod(len(range(*span.indices(n))) for n, span in spans)
+                self.watch(done)
+            yield index, found
 
+    def _in_turn(self, use: Callable[..., T], with_index: bool) -> Iterator[tuple[Any, T]]:
         def work(index: Any) -> tuple[Any, T]:
             with np.errstate(all="ignore"):
                 terms = self._run_at(index)
@@ -419,18 +441,16 @@ class Problem:
                 batch = list(islice(indices, 8 * self.threads))
 
     def _run_at(self, index: Any) -> Terms:
-        with self._positions(index):
-            return self.run(self.block(index))
-
-    @contextmanager
-    def _positions(self, index: Any) -> Iterator[None]:
-        """Raises what is raised about a position in the block with that in the whole tensor."""
         try:
-            yield
+            return self.run(self.block(index))
         except RangeError as error:
-            if not error.tensor:
-                raise
-            raise error.at(self.position(error.tensor, index, error.position)) from None
+            raise self._placed(error, index) from None
+
+    def _placed(self, error: RangeError, index: Any) -> RangeError:
+        """What was raised about a position in a block, with that in the whole tensor."""
+        if not error.tensor:
+            return error
+        return error.at(self.position(error.tensor, index, error.position))
 
     def position(self, name: str, index: Any, inside: tuple[int, ...]) -> tuple[int, ...]:
         """Where a position inside a block lies in the tensor as the user has it."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from losscli.engine import Problem
-from losscli.numerics import softmax_parts
 from losscli.parameters import Array
 from losscli.pictures import Bars, Curve, Lattice, Picture, Point
+from losscli.softmax import softmax_parts
 from losscli.work import Recorder, names_of
 
 if TYPE_CHECKING:

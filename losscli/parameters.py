@@ -63,6 +63,11 @@ class Tensor(NamedTuple):
     complex: bool = False  # whether its numbers may be complex
     behind: Literal["", "log_softmax"] = ""  # the gradient is that of the input of this function
 
+    @property
+    def bounded(self) -> bool:
+        """Whether its numbers must lie in a range."""
+        return self.holds == "numbers" and (self.at_least > -math.inf or self.at_most < math.inf)
+
 
 class Option(NamedTuple):
     """An option: what it does, and the range that it must lie in."""

@@ -103,6 +103,9 @@ def _floats(array: Any) -> list[float]:
     return floats
 
 
+NOTHING = ExactSum()
+
+
 @dataclass(frozen=True)
 class Total:
     """What some of the rows come to: `rows` of them, of which `left_out` count for nothing in a mean."""
@@ -110,9 +113,9 @@ class Total:
     rows: int = 0
     left_out: int = 0
     uneven: bool = False  # whether some row counts for anything but 1
-    sum: ExactSum = ExactSum()
-    numerator: ExactSum = ExactSum()
-    counted: ExactSum = ExactSum()
+    sum: ExactSum = NOTHING
+    numerator: ExactSum = NOTHING  # the same object where no row has a divisor
+    counted: ExactSum = NOTHING
 
     @classmethod
     def of(cls, values: Any, counts: Any = None, divisor: Any = None) -> Total:
@@ -129,12 +132,14 @@ class Total:
         )
 
     def __add__(self, other: Total) -> Total:
+        total = self.sum + other.sum
+        alike = self.numerator is self.sum and other.numerator is other.sum
         return Total(
             self.rows + other.rows,
             self.left_out + other.left_out,
             self.uneven or other.uneven,
-            self.sum + other.sum,
-            self.numerator + other.numerator,
+            total,
+            total if alike else self.numerator + other.numerator,
             self.counted + other.counted,
         )
 

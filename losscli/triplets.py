@@ -11,12 +11,14 @@ import numpy as np
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, as_many_axes
 from losscli.numerics import (
+    minus,
     norm,
     norm_slope,
     norm_slope_text,
     norm_text,
     summed_like,
     summed_text,
+    times,
 )
 from losscli.parameters import Array
 from losscli.work import Gradients, Show, Terms, quiet
@@ -74,9 +76,12 @@ def by_norm(p: float, eps: float = 0.0, eps_text: str = "") -> Measure:
 
     def measure(pair: Pair, show: Show) -> Distance:
         z_text, text = f"z_{pair.name}", f"dist_{pair.name}"
-        z = show(
+        z = minus(pair.a, pair.b)
+        if eps:
+            z += eps
+        show(
             f"{z_text} = {pair.first} - {pair.second}{f' + {eps_text}' if eps else ''}",
-            pair.a - pair.b + eps if eps else pair.a - pair.b,
+            z,
             f"{pair.first} to {pair.second}",
         )
         value = norm(z, p)
@@ -137,8 +142,8 @@ def triplet_terms(
             found = [_slope(part, n, letter, like) for n, part in parts.items() if letter in n]
             total = found[0].array if found[0].sign == "+" else -found[0].array
             for other in found[1:]:
-                total = total + other.array if other.sign == "+" else total - other.array
-            return show(f"d_{tensor} = {_text(found)}", on[..., None] * total)
+                total = total + other.array if other.sign == "+" else minus(total, other.array)
+            return show(f"d_{tensor} = {_text(found)}", times(on[..., None], total))
 
         return {tensor: lambda tensor=tensor: by(tensor) for tensor in tensors}  # type: ignore[misc]
 

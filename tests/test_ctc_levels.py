@@ -7,7 +7,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 from strategies import log_softmax
 
@@ -18,7 +18,7 @@ from losscli.lattice.levels import Levels
 from losscli.lattice.logs import Logs
 
 EPS = float(np.finfo(float).eps)
-SCALES = [1.0, 10.0, 40.0, 100.0, 1000.0, 1e4]
+SCALES = [1.0, 3.0, 10.0, 100.0, 1e4]
 
 
 @st.composite
@@ -28,7 +28,7 @@ def lattices(draw: st.DrawFn) -> Lattice:
     samples, frames = draw(st.integers(1, 3)), draw(st.integers(1, 24))
     classes, longest = draw(st.integers(2, 5)), draw(st.integers(0, 7))
     scores = rng.normal(size=(samples, frames, classes)) * draw(st.sampled_from(SCALES))
-    unlikely = draw(st.sampled_from([0.0, 30.0, 100.0, 150.0, 600.0]))
+    unlikely = draw(st.sampled_from([0.0, 10.0, 25.0, 45.0, 600.0]))
     scores -= unlikely * (rng.random(scores.shape) < draw(st.sampled_from([0.1, 0.5])))
     log_probs = log_softmax(scores)
     if draw(st.booleans()):
@@ -96,7 +96,6 @@ def aligned(lattice: Lattice) -> Alignments:
 
 
 @given(lattices())
-@settings(max_examples=200)
 def test_held_is_right_to_50_digits(lattice: Lattice) -> None:
     """Also the smallest occupancy, relative to itself: what has underflowed has been given up."""
     alignments = aligned(lattice)
@@ -117,7 +116,6 @@ def test_held_is_right_to_50_digits(lattice: Lattice) -> None:
 
 
 @given(lattices())
-@settings(max_examples=200)
 def test_either_way_gives_the_same(lattice: Lattice) -> None:
     """The sums in logarithms, of everything, agree with what is returned, whichever way it came."""
     alignments = aligned(lattice)
@@ -152,13 +150,13 @@ def a_batch(scale: float, frames: int = 60, classes: int = 8, labels: int = 12) 
     )
 
 
-def held_of(lattice: Lattice) -> tuple[Any, Any]:
+def held_of(lattice: Lattice) -> tuple[list[bool], list[bool]]:
     """Which samples are held on the way forward, and which then on the way back."""
     with np.errstate(all="ignore"):
         one = Levels(lattice, lattice.emitted())
-        forward = one.held.copy()
+        forward = one.held.tolist()
         assert one.passed.shape
-    return forward, one.held
+    return forward, one.held.tolist()
 
 
 def confident(cost: float, labels: int, *, first: bool) -> Lattice:
@@ -175,29 +173,28 @@ def confident(cost: float, labels: int, *, first: bool) -> Lattice:
     return Lattice.of(log_probs, targets, np.array([len(right)]), np.array([labels]), 0)
 
 
+# Which are held on the way forward, and which then on the way back.
 CONFIDENT = {
-    "held": confident(40.0, 4, first=True),
-    "held, many labels": confident(3.0, 40, first=True),
-    "weights, forward": confident(100.0, 6, first=True),
-    "weights, back": confident(100.0, 6, first=False),
-    "cells, forward": confident(12.0, 60, first=True),
-    "cells, back": confident(12.0, 60, first=False),
-    "reach": confident(110.0, 2, first=True),
+    "few labels": (confident(40.0, 4, first=True), True, True),
+    "many labels": (confident(3.0, 40, first=True), True, True),
+    "a neighbour is larger": (confident(50.0, 10, first=True), False, False),
+    "a neighbour is larger on the way back": (confident(50.0, 10, first=False), True, False),
+    "a cell grows": (confident(6.0, 60, first=True), False, False),
+    "a cell grows on the way back": (confident(6.0, 60, first=False), True, False),
+    "beyond reach": (confident(53.0, 2, first=True), False, False),
 }
 
 
 @pytest.mark.parametrize("why", CONFIDENT)
 def test_all_ways_to_fall_back_are_taken(why: str) -> None:
     """Beyond reach from the first, given up on the way forward, and on the way back only."""
-    forward, back = held_of(CONFIDENT[why])
-    expected = {"held": (True, True), "back": (True, False)}.get(why.split(",")[0].split()[-1])
-    expected = (True, False) if why.endswith("back") else expected or (False, False)
-    assert (forward.all(), back.all()) == expected
+    lattice, forward, back = CONFIDENT[why]
+    assert held_of(lattice) == ([forward], [back])
 
 
 @pytest.mark.parametrize("why", CONFIDENT)
 def test_whichever_way_it_is_right_to_50_digits(why: str) -> None:
-    lattice = CONFIDENT[why]
+    lattice, *_ = CONFIDENT[why]
     alignments = aligned(lattice)
     with mpmath.workdps(50):
         likelihood, passed = truth(lattice, 0)
@@ -228,11 +225,11 @@ def test_each_sample_of_a_block_falls_back_by_itself(scale: float) -> None:
 def test_levelling_rounds_nothing(lattice: Lattice, often: int) -> None:
     """The same bits, however often the levels are set anew."""
     expected = aligned(lattice)
-    before, levels.OFTEN = levels.OFTEN, often
+    before, levels.SELDOM = levels.SELDOM, often
     try:
         other = aligned(lattice)
     finally:
-        levels.OFTEN = before
+        levels.SELDOM = before
     shares = occupancies(expected), occupancies(other)
     for n in np.flatnonzero(expected.levels.held & other.levels.held):
         assert expected.log_likelihood[n] == other.log_likelihood[n]
@@ -244,8 +241,7 @@ def test_a_long_batch_is_held_whole(dtype: Any) -> None:
     """Plain probabilities of 500 frames of 64 classes are around 1e-1000."""
     lattice = a_batch(1.0, frames=500, classes=64, labels=80)
     lattice = lattice._replace(log_probs=lattice.log_probs.astype(dtype))
-    forward, back = held_of(lattice)
-    assert forward.all() and back.all()
+    assert held_of(lattice) == ([True] * 16, [True] * 16)
     assert (aligned(lattice).log_likelihood < -700).all()
 
 
@@ -256,7 +252,7 @@ def test_what_other_classes_hold_does_not_matter() -> None:
     for n, labels in enumerate(lattice.labels):
         others = np.setdiff1d(np.arange(8), labels)
         lattice.log_probs[n][:, others] = [np.nan, -np.inf, np.inf, -1e300, 1e5][n % 5]
-    assert held_of(lattice)[1].all()
+    assert all(held_of(lattice)[1])
 
 
 @pytest.mark.parametrize("scale", [1.0, 40.0, 200.0])

@@ -24,6 +24,7 @@ KNOWS = {
     "formula": {"writer"},
     "work": {"formula"},
     "numerics": {"parameters"},
+    "softmax": {"parameters", "numerics"},
     "stored": {"errors"},
     "layout": {"errors", "parameters", "stored"},
     "guesses": {"parameters"},
@@ -38,6 +39,7 @@ KNOWS = {
         "parameters",
         "work",
         "numerics",
+        "softmax",
         "layout",
         "checks",
         "guesses",
@@ -48,7 +50,7 @@ KNOWS = {
     },
     "files": {"errors", "files", "stored"},
     "pictures": set(),
-    "illustration": {"engine", "numerics", "parameters", "pictures", "work"},
+    "illustration": {"engine", "parameters", "pictures", "softmax", "work"},
     "render": {"writer", "formula", "files", "pictures", "render"},
 }
 HEADINGS = ["Formula", "Shapes", "Range", "Gradient", "Pitfalls", "Errors", "Source"]

@@ -13,6 +13,7 @@ from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.limits import Expect, Limits, Max, Tolerance, read_limits, refuse_value_options
 from losscli.cli.options import Request
+from losscli.cli.progress import bar, watched
 
 if TYPE_CHECKING:
     from losscli.engine import Problem
@@ -83,7 +84,8 @@ def _print(problem: Problem, request: Request, output: Output) -> None:
         deliver_record(_record(problem, request), request.common)
         return
     with delivery(problem, output.form, request.common) as deliver:
-        value = problem.value()
+        with watched(problem, request.common):
+            value = problem.value()
         for warning in problem.warnings:
             request.talk.warn(warning)
         deliver(value)
@@ -94,7 +96,8 @@ def _record(problem: Problem, request: Request) -> Record:
     """The record of the rows; a row whose loss is not finite is warned about here, where it is known."""
     from losscli.record import record_of
 
-    record = record_of(problem)
+    with watched(problem, request.common):
+        record = record_of(problem)
     if not record.is_finite:
         problem.value()
     for warning in problem.warnings:
@@ -108,7 +111,8 @@ def _compute_far(request: Request, address: str, output: Output) -> None:
 
     threads = numbers.positive("--threads", request.common.threads)
     plan = cluster.plan(request)
-    done = cluster.compute(plan, address, threads, None)
+    with bar(request.loss.name, plan.size, request.common) as shown:
+        done = cluster.compute(plan, address, threads, shown.reach if shown else None)
     if plan.problem is not None:
         plan.problem.total = done.record.total
         _print(plan.problem, request, output)

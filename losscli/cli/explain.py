@@ -15,6 +15,7 @@ from losscli.cli.deliver import deliver_page
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.options import Common, Request
+from losscli.cli.progress import watched
 from losscli.cli.talk import on_terminal
 from losscli.errors import UsageError
 
@@ -124,14 +125,15 @@ def explain(
 
     inputs = gather(request, id_column)
     which = None if rows is None else _rows(rows, inputs.ids, inputs.problem.rows)
-    explanation = explain_problem(
-        inputs.problem,
-        rows=which,
-        top=best,
-        gradient=gradient is not False,
-        names=inputs.names,
-        pictures=pictures is not False and chosen != "json",
-    )
+    with watched(inputs.problem, request.common):
+        explanation = explain_problem(
+            inputs.problem,
+            rows=which,
+            top=best,
+            gradient=gradient is not False,
+            names=inputs.names,
+            pictures=pictures is not False and chosen != "json",
+        )
     if chosen == "json":  # a page says it itself
         for warning in inputs.problem.warnings:
             request.talk.warn(warning)

@@ -11,6 +11,7 @@ from losscli.cli.exits import CheckFailed
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.options import Request
+from losscli.cli.progress import watched
 
 if TYPE_CHECKING:
     from losscli.engine import Problem
@@ -64,7 +65,8 @@ def grad(
     names = _wanted(problem, wrt)
     above = _read_above(grad_output, request.common.stdin_format)
     with delivery(problem, form, request.common) as deliver:
-        gradients = problem.gradient(names, above)
+        with watched(problem, request.common):
+            gradients = problem.gradient(names, above)
         for warning in problem.warnings:
             request.talk.warn(warning)
         for remark in sorted(problem.remarks):

@@ -12,7 +12,8 @@ from losscli.files.columns import pick_columns
 from losscli.files.keys import listed
 from losscli.files.loaded import Loaded, Part
 from losscli.files.raw import Raw
-from losscli.files.table import Table
+from losscli.files.table import Table, Wanted
+from losscli.stored import Stored
 
 _ONE_OF_SEVERAL = re.compile(r"(.+)_(\d+)", re.ASCII)
 
@@ -23,7 +24,7 @@ def read(raw: Raw, selector: str | None, *, words: bool, separator: str = ",") -
     picked = list(range(table.width))
     if selector is not None:
         picked = pick_columns(selector, table.names, table.width, table.origin)
-    array = table.columns(picked, words)
+    [array] = table.columns(Wanted(picked, words=words))
     names = tuple(table.names[i] for i in picked) if table.names else ()
     origin = raw.origin if selector is None else f"{raw.origin}#{selector}"
     part = _part(table, picked, array)
@@ -47,11 +48,13 @@ def read_case(raw: Raw, *, separator: str = ",") -> dict[str, Any]:
             f"{table.origin} has no header; as a case it needs one that names the inputs, "
             f"as in input,target."
         )
+    inputs = _inputs(table.names, table.origin)
+    wanted = [
+        Wanted(picked, words=len(picked) == 1, flat=table.names[picked[0]] == name)
+        for name, picked in inputs.items()
+    ]  # input_0 alone is a table of one column
     values = {}
-    for name, picked in _inputs(table.names, table.origin).items():
-        array = table.columns(picked, words=len(picked) == 1)
-        if len(picked) == 1 and table.names[picked[0]] != name:
-            array = array.reshape(-1, 1)  # input_0 alone is a table of one column
+    for (name, picked), array in zip(inputs.items(), table.columns(*wanted), strict=True):
         names = tuple(table.names[i] for i in picked)
         inferred = _inferred(table, len(picked), names, len(array))
         part = _part(table, picked, array)
@@ -81,7 +84,7 @@ def _inputs(names: tuple[str, ...], origin: str) -> dict[str, list[int]]:
     return {key: [places[place] for place in sorted(places)] for key, places in inputs.items()}
 
 
-def _part(table: Table, picked: list[int], array: NDArray[Any]) -> Part:
+def _part(table: Table, picked: list[int], array: NDArray[Any] | Stored) -> Part:
     return Part(columns=tuple(picked), skip=table.skip, words=array.dtype.kind == "U")
 
 

@@ -47,7 +47,8 @@ def array_in(
     """
     shape, fortran, dtype = _header(stream)
     size = math.prod(shape) * dtype.itemsize
-    if size < (large or stored.LARGE) or not shape or dtype.kind not in "iufc":
+    large = stored.LARGE if large is None else large
+    if size < large or not shape or dtype.kind not in "iufc":
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
     offset = stream.tell()

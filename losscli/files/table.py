@@ -1,45 +1,49 @@
 """A table of numbers in text: its header, settled on opening, and its columns, read in blocks.
 
-A block of lines goes to `np.loadtxt`. Where that is not certain to see what is written (quotation
+A block of lines is read as a whole. Where that is not certain to see what is written (quotation
 marks, blank lines, rows of another width, anything that is not a number), the block is read again
 field by field, which is slower and finds the line and the column of what is wrong.
 """
 
 from __future__ import annotations
 
-import csv
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from losscli.errors import SourceError
+from losscli.files.block_reader import BlockReader
+from losscli.files.blocks import Blocks
+from losscli.files.gathered import Gathered
 from losscli.files.grammar import Number, is_missing_marker, number, quoted
 from losscli.files.header import is_header, is_header_of_words
 from losscli.files.nested import numeric_array
 from losscli.files.raw import Raw
-
-BLOCK = 4096  # lines
-
-
-class Row(NamedTuple):
-    """A row of a CSV; a field in quotation marks may span lines."""
-
-    line: int  # the line it begins on, counted from 1
-    last_line: int
-    fields: list[str]
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether nothing but blanks stands there; an empty text in quotation marks is a field."""
-        return not self.fields or (len(self.fields) == 1 and self.fields[0].isspace())
+from losscli.files.rows import Row, csv_rows, rows_of
 
 
 class NotANumber(SourceError):
     """A word among numbers."""
+
+
+class Wanted:
+    """Columns that are asked for, and what was found in them."""
+
+    def __init__(self, picked: Sequence[int], *, words: bool, flat: bool = True) -> None:
+        self.picked = picked
+        self.words = words  # whether words are allowed
+        self.item = () if flat and len(picked) == 1 else (len(picked),)
+        self.numbers = Gathered()
+        self.error: SourceError | None = None
+
+    @property
+    def may_be_words(self) -> bool:
+        """Whether it is words or, if not that, wrong."""
+        return self.words and isinstance(self.error, NotANumber)
 
 
 class Table:
@@ -66,16 +70,20 @@ class Table:
                 for i, name in enumerate(first.fields)
             )
 
-    def columns(self, picked: Sequence[int], words: bool) -> NDArray[Any]:
-        """These columns: 1-D for a single one, else 2-D; words where they are allowed and found."""
-        try:
-            blocks = list(self._numbers(picked))
-        except NotANumber as error:
-            if not words:
-                raise
-            blocks = [self._words(picked, error)]
-        array = np.concatenate(blocks) if blocks else np.zeros(0)
-        return array if len(picked) == 1 else array.reshape(-1, len(picked))
+    def columns(self, *wanted: Wanted) -> list[Any]:
+        """What is in each of the wanted columns, words where they are allowed and found.
+
+        The text is read once, however many are wanted; for words once more.
+        """
+        self._gather(wanted)
+        return [self._found(one) for one in wanted]
+
+    def _found(self, one: Wanted) -> Any:
+        if one.error is None:
+            return one.numbers.array(one.item, self.origin)
+        if one.may_be_words:
+            return self._words(one.picked, one.error).reshape(-1, *one.item)
+        raise one.error
 
     def _has_header(self, first: list[str], second: list[str] | None, words: bool) -> bool:
         all_words = number(first[0]) is None and (second is None or number(second[0]) is None)
@@ -83,68 +91,71 @@ class Table:
             return is_header_of_words(first[0].strip(), lambda: self.texts([0])[1:])
         return is_header(first, second, self.origin)
 
-    def _numbers(self, picked: Sequence[int]) -> Iterator[NDArray[Any]]:
-        """The numbers of these columns, row after row, in blocks."""
-        for line, lines in self._blocks():
-            loaded = self._load(lines, picked) if isinstance(lines, list) else None
-            if loaded is not None:
-                yield loaded
-                continue
-            rows = self._rows(line, lines)
-            while some := list(islice(rows, BLOCK)):
-                yield self._parse(some, picked)
+    def _gather(self, wanted: Sequence[Wanted]) -> None:
+        """Read the text, block after block, to its end or until nothing can come of it."""
+        reader = BlockReader(self.separator, self.width)
+        with self._blocks() as blocks:
+            while (block := blocks.block()) and (here := _unsettled(wanted)):
+                below = blocks.above + block.count(b"\n") + (not block.endswith(b"\n"))
+                slow = [one for one in here if not self._at_once(block, blocks, reader, one)]
+                if slow:
+                    self._field_by_field(block, blocks, slow)
+                blocks.above = max(below, blocks.above)
+                reader.passed(block)
+                blocks.size = reader.size
 
-    def _blocks(self) -> Iterator[tuple[int, Iterable[str]]]:
-        """Lists of lines below the header, each with how many lines stand above it.
+    @contextmanager
+    def _blocks(self) -> Iterator[Blocks]:
+        with self.raw.open() as stream:
+            yield Blocks(stream, self.skip)
 
-        Blank lines at the end are left out. From the first quotation mark on, all that follows is
-        one iterable, since a field may then span lines.
+    def _at_once(self, block: bytes, blocks: Blocks, reader: BlockReader, one: Wanted) -> bool:
+        """Whether a block could be read as a whole.
+
+        Blank lines at its end are none of its rows. In a single column they may be missing values.
         """
-        with self.raw.lines() as stream:
-            above = sum(1 for _ in islice(stream, self.skip))
-            blank = 0  # blank lines held back: they may be the end
-            while block := list(islice(stream, BLOCK)):
-                filled = len(block)
-                while filled and _is_blank(block[filled - 1]):
-                    filled -= 1
-                if filled:
-                    lines = ["\n"] * blank + block[:filled]
-                    if any('"' in text for text in lines):
-                        yield above, chain(lines, block[filled:], stream)
-                        return
-                    yield above, lines
-                    above += len(lines)
-                    blank = 0
-                blank += len(block) - filled
+        lines = block.rstrip(b" \n")
+        if self.width == 1 and (blocks.blank or block[len(lines) :].count(b"\n") > 1):
+            return False
+        found = reader.numbers(lines, one.picked)
+        if found is not None:
+            one.numbers.append(found)
+        return found is not None
 
-    def _load(self, lines: list[str], picked: Sequence[int]) -> NDArray[Any] | None:
-        """The numbers of these columns read at once; None if every field must be looked at."""
-        separators = self.width - 1
-        if any(text.count(self.separator) != separators for text in lines):
-            return None
-        if not all(map(str.isascii, lines)):  # NumPy takes "ꁒ" for the integer 40994, or crashes
-            return None
-        for kind in (np.int64, np.float64):
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # "2.0" as an integer only warns
-                try:
-                    array = np.loadtxt(lines, kind, None, self.separator, usecols=picked, ndmin=2)
-                except (ValueError, Warning):
-                    continue
-            if kind is np.int64 and any("-0" in text for text in lines):
-                return None  # a zero with a sign is no integer
-            return array.ravel() if array.shape == (len(lines), len(picked)) else None
-        return None
+    def _field_by_field(self, block: bytes, blocks: Blocks, wanted: Sequence[Wanted]) -> None:
+        """The numbers of a block; or what is wrong in it, the first of it for each of the wanted."""
+        numbers: list[list[Number]] = [[] for _ in wanted]
+        try:
+            for row in self._rows(block, blocks):
+                for one, found in zip(wanted, numbers, strict=True):
+                    if one.error is None:
+                        self._take(row, one, found)
+        except SourceError as error:
+            for one in wanted:
+                one.error = one.error or error
+        for one, found in zip(wanted, numbers, strict=True):
+            if found and one.error is None:
+                one.numbers.append(numeric_array(found))
 
-    def _rows(self, above: int, lines: Iterable[str]) -> Iterator[Row]:
+    def _take(self, row: Row, one: Wanted, found: list[Number]) -> None:
+        """The numbers of a row."""
+        for column in one.picked:
+            value = number(row.fields[column])
+            if value is None:
+                one.error = self._not_a_number(row, column)
+                return
+            found.append(value)
+
+    def _rows(self, block: bytes, blocks: Blocks) -> Iterator[Row]:
         """Rows of the right width. A blank line is no row; in a single column, a missing value."""
-        blank = 0
-        for row in csv_rows(lines, self.separator, self.origin, above):
+        for row in rows_of(block, blocks, self.separator, self.origin):
             if row.is_blank:
-                blank = blank or row.line
+                blocks.blank = blocks.blank or row.line
                 continue
-            if blank and self.width == 1:
-                raise SourceError(f"{self.origin}, line {blank} is empty; expected a number.")
+            if blocks.blank and self.width == 1:
+                raise SourceError(
+                    f"{self.origin}, line {blocks.blank} is empty; expected a number."
+                )
             if len(row.fields) != self.width:
                 raise SourceError(
                     f"{self.origin}, line {row.line} has {_fields(len(row.fields))}; "
@@ -152,25 +163,17 @@ class Table:
                 )
             yield row
 
-    def _parse(self, rows: list[Row], picked: Sequence[int]) -> NDArray[Any]:
-        """The numbers of these columns, field by field."""
-        numbers: list[Number] = []
-        for row in rows:
-            for column in picked:
-                value = number(row.fields[column])
-                if value is None:
-                    raise self._not_a_number(row, column)
-                numbers.append(value)
-        return numeric_array(numbers)
-
     def _not_a_number(self, row: Row, column: int) -> SourceError:
-        text = self._utf8(row.line, column, row.fields[column]).strip()
         where = self._where(row.line, column)
+        try:
+            text = self._utf8(row.line, column, row.fields[column]).strip()
+        except SourceError as error:
+            return error
         if not text:
             return SourceError(f"{where} is empty; expected a number.")
         return NotANumber(f"{where}: {quoted(text)} is not a number.")
 
-    def _words(self, picked: Sequence[int], error: NotANumber) -> NDArray[Any]:
+    def _words(self, picked: Sequence[int], error: SourceError) -> NDArray[Any]:
         """The fields of these columns as words.
 
         Words may look like integers (the classes of EMNIST are 0 to 9 and A to Z), but a fraction
@@ -188,13 +191,14 @@ class Table:
     def texts(self, picked: Sequence[int]) -> list[str]:
         """The fields of these columns as they are written."""
         texts = []
-        for above, lines in self._blocks():
-            for row in self._rows(above, lines):
-                for column in picked:
-                    text = self._utf8(row.line, column, row.fields[column]).strip()
-                    if not text:
-                        raise self._not_a_number(row, column)
-                    texts.append(text)
+        with self._blocks() as blocks:
+            while block := blocks.block():
+                for row in self._rows(block, blocks):
+                    for column in picked:
+                        text = self._utf8(row.line, column, row.fields[column]).strip()
+                        if not text:
+                            raise self._not_a_number(row, column)
+                        texts.append(text)
         return texts
 
     def _utf8(self, line: int, column: int, text: str) -> str:
@@ -212,24 +216,15 @@ class Table:
         return f"{self.origin}, line {line}, column {column + 1}{name}"
 
 
-def csv_rows(lines: Iterable[str], separator: str, origin: str, above: int = 0) -> Iterator[Row]:
-    """The rows of a CSV, with their lines counted from 1."""
-    reader = csv.reader(lines, delimiter=separator)
-    line = above
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise SourceError(f"{origin}, line {line + 1}: {error}.") from None
-        if fields is None:
-            return
-        last_line = above + reader.line_num
-        yield Row(line + 1, last_line, fields)
-        line = last_line
-
-
-def _is_blank(line: str) -> bool:
-    return not line.strip(" \r\n")
+def _unsettled(wanted: Sequence[Wanted]) -> list[Wanted]:
+    """What can still be found: what stands behind something wrong would not be looked at."""
+    found = []
+    for one in wanted:
+        if one.error is None:
+            found.append(one)
+        elif not one.may_be_words:
+            break
+    return found
 
 
 def _fields(count: int) -> str:

@@ -24,8 +24,8 @@ from losscli.lattice.grid import BLANK, LABEL, Lattice
 from losscli.parameters import Array
 
 SHRINK, GROW = 150, 350
-REACH = SHRINK * log(2)
-OFTEN = 16  # frames from one levelling to the next at most
+SELDOM, OFTEN = 16, 2  # frames from one levelling to the next; for fewer, logarithms are as fast
+REACH = SHRINK * log(2) / OFTEN
 LEAST, MOST = -1074, 1000
 POWERS = np.append(0.0, np.ldexp(1.0, np.arange(LEAST, MOST + 1)))
 FROM_LABEL, TO_LABEL, SKIP = 0, 1, 2  # ways: label to blank, blank to label, label to label
@@ -48,7 +48,7 @@ class Levels:
         self.some = bool(self.held.any())
         self.cells = np.empty((len(emitted), 2, self.samples * self.width))
         if self.some:
-            self.every = int(min(OFTEN, REACH / max(reach[self.held].max(), 1)))
+            self.every = int(min(SELDOM, OFTEN * REACH / max(reach[self.held].max(), 1)))
             self.p = self._probabilities(emitted)
             self.ways = _ways(lattice, self.width)
             self._forward()

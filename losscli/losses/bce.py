@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
+from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -90,13 +91,17 @@ def bce(
     Source
         torch.nn.BCELoss.
     """
-    yes = show(
-        "yes = max(log(input), -100)", np.maximum(np.log(input), -100), "ln of a yes, clamped"
-    )
-    no = show(
-        "no = max(log1p(-input), -100)", np.maximum(np.log1p(-input), -100), "ln of a no, clamped"
-    )
-    loss, text = 0 - (target * yes + (1 - target) * no), "-(target * yes + (1 - target) * no)"
+    yes = np.log(input, out=room(input))
+    np.maximum(yes, -100, out=yes)
+    show("yes = max(log(input), -100)", yes, "ln of a yes, clamped")
+    no = np.negative(input, out=room(input))
+    np.log1p(no, out=no)
+    np.maximum(no, -100, out=no)
+    show("no = max(log1p(-input), -100)", no, "ln of a no, clamped")
+    loss, text = np.subtract(1, target, out=room(target)), "-(target * yes + (1 - target) * no)"
+    loss *= no
+    loss += times(target, yes)
+    np.subtract(0, loss, out=loss)
     if weight is not None:
         loss, text = weight * loss, text.replace("-", "-weight * ", 1)
     show(f"l = {text}", loss, "loss of the element")
@@ -106,14 +111,15 @@ def bce(
         each = "share" if weight is None else "share * weight"
 
         def by_input() -> Array:
-            v = show(
-                "v = max(input * (1 - input), tiny)",
-                np.maximum(input * (1 - input), TINY),
-                "1e-12 at least, in float32",
-                constants={"tiny": TINY},
-            )
-            d = (input - target) / v
-            return show(f"d_input = {each} * (input - target) / v", shared * d)
+            v = np.subtract(1, input, out=room(input))
+            v *= input
+            np.maximum(v, TINY, out=v)
+            note = "1e-12 at least, in float32"
+            show("v = max(input * (1 - input), tiny)", v, note, constants={"tiny": TINY})
+            d = minus(input, target)
+            d /= v
+            d *= shared
+            return show(f"d_input = {each} * (input - target) / v", d)
 
         return {
             "input": by_input,

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import of_few, yes_or_no
+from losscli.numerics import exp_below, flags, minus, room, times
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -61,14 +62,15 @@ def bce_with_logits(
     Source
         torch.nn.BCEWithLogitsLoss.
     """
-    a = np.abs(input)
-    e = np.exp(-a)
-    c = show("c = log1p(exp(-abs(input)))", np.log1p(e), "what even the right side costs")
-    s = show("s = where(input >= 0, 1, 0)", (input >= 0).astype(input.dtype), "side of the score")
+    e = exp_below(input)
+    c = show(
+        "c = log1p(exp(-abs(input)))", np.log1p(e, out=room(e)), "what even the right side costs"
+    )
+    s = show("s = where(input >= 0, 1, 0)", flags(input >= 0, input), "side of the score")
     if pos_weight is None:
         k: Array | float = 1.0
-        off = show("off = target - s", target - s, "how far the target is off it")
-        loss, text = c - input * off, "c - input * off"
+        off = show("off = target - s", minus(target, s), "how far the target is off it")
+        own, text = c, "c - input * off"
     else:
         k = 1 + (pos_weight - 1) * target
         show("k = 1 + (pos_weight - 1) * target", k, "factor of both parts")
@@ -77,7 +79,9 @@ def bce_with_logits(
             np.where(input >= 0, target - 1, pos_weight * target),
             "how far the target is off it",
         )
-        loss, text = k * c - input * off, "k * c - input * off"
+        own, text = k * c, "k * c - input * off"
+    loss = times(input, off)
+    np.subtract(own, loss, out=loss)
     if input.size and np.fmin.reduce(input, axis=None) == -np.inf:
         loss = np.where(np.isneginf(input) & ~(target > 1), np.nan, loss)  # PyTorch: -inf + inf
     if weight is not None:
@@ -89,16 +93,22 @@ def bce_with_logits(
         each = "share" if weight is None else "share * weight"
 
         def by_input() -> Array:
-            t = show(
-                "t = exp(-abs(input)) / (1 + exp(-abs(input)))",
-                e / (1 + e),
-                "probability of the other side",
+            t = np.add(e, 1, out=room(e))
+            np.divide(e, t, out=t)
+            show(
+                "t = exp(-abs(input)) / (1 + exp(-abs(input)))", t, "probability of the other side"
             )
-            pull = k * (t - 2 * s * t) - off  # t on one side, -t on the other, without a branch
             text = "t" if pos_weight is None else "k * t"
+            pull = np.multiply(s, -2, out=room(s))
+            pull += 1
+            pull *= t  # t on one side, -t on the other, without a branch
+            if pos_weight is not None:
+                pull *= k
+            pull -= off
+            pull *= shared
             return show(
                 f"d_input = {each} * (where(input >= 0, -{text}, {text}) - off)",
-                shared * pull,
+                pull,
                 "sigmoid(input) - target" if pos_weight is None else "",
             )
 

@@ -11,7 +11,7 @@ import numpy as np
 from losscli.errors import ShapeError
 from losscli.guesses import Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text
-from losscli.numerics import cosine_shortfall, shrunk, summed_like, summed_text
+from losscli.numerics import cosine_shortfall, dots, shrunk, summed_like, summed_text, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -94,12 +94,12 @@ def cosine_embedding(
         torch.nn.CosineEmbeddingLoss.
     """
     constants: dict[str, Any] = {"constants": {"eps": EPS}}
-    a, f1 = shrunk(input1)
-    b, f2 = shrunk(input2)
-    alike = (a * b).sum(-1)
+    a, aa, f1 = shrunk(input1)
+    b, bb, f2 = shrunk(input2)
+    alike = dots(a, b)
     show("dot = sum(input1 * input2)", alike * f1 * f2, "dot product")
     e1, e2 = EPS / f1 / f1, EPS / f2 / f2
-    m1, m2 = np.sqrt((a * a).sum(-1) + e1), np.sqrt((b * b).sum(-1) + e2)
+    m1, m2 = np.sqrt(aa + e1), np.sqrt(bb + e2)
     norm1 = show("norm1 = sqrt(sum(input1**2) + eps)", m1 * f1, "norm of input1", **constants)
     norm2 = show("norm2 = sqrt(sum(input2**2) + eps)", m2 * f2, "norm of input2", **constants)
     cos = show("cos = dot / (norm1 * norm2)", alike / (m1 * m2), "cosine")
@@ -107,8 +107,8 @@ def cosine_embedding(
     @cache
     def directions() -> tuple[Array, Array]:
         return (
-            show("u1 = input1 / norm1", a / m1[..., None], "direction of input1"),
-            show("u2 = input2 / norm2", b / m2[..., None], "direction of input2"),
+            show("u1 = input1 / norm1", times((1 / m1)[..., None], a), "direction of input1"),
+            show("u2 = input2 / norm2", times((1 / m2)[..., None], b), "direction of input2"),
         )
 
     miss, text = 1 - cos, "1 - cos"
@@ -141,12 +141,13 @@ def cosine_embedding(
         u1, u2 = directions()
 
         def by(one: str, u: Array, two: str, v: Array, norm: Array) -> Array:
-            turn = show(
-                f"turn{one} = {summed_text(f'u{two}', v, u)} - cos * u{one}",
-                summed_like(v, u) - cos[..., None] * u,
-                "what would turn it",
-            )
-            return show(f"d_input{one} = on * turn{one} / norm{one}", on * turn / norm[..., None])
+            turn = times(cos[..., None], u)
+            np.subtract(summed_like(v, u), turn, out=turn)
+            v_text = summed_text(f"u{two}", v, u)
+            show(f"turn{one} = {v_text} - cos * u{one}", turn, "what would turn it")
+            d = times(on, turn)
+            d *= 1 / norm[..., None]
+            return show(f"d_input{one} = on * turn{one} / norm{one}", d)
 
         return {
             "input1": lambda: by("1", u1, "2", u2, norm1),

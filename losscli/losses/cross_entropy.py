@@ -12,8 +12,9 @@ from losscli import checks
 from losscli.errors import KindError, UsageError
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row, shape_text
-from losscli.numerics import Softmax, label_weights, one_hot, pick, put, softmax_parts
+from losscli.numerics import label_weights, labels_of, one_hot, pick, put, row_products, row_sums
 from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.softmax import Softmax, log_probabilities, softmax_parts
 from losscli.work import Gradients, Show, Terms, quiet
 
 
@@ -55,7 +56,7 @@ def row_weights(
         return None
     classes = input.shape[-1]
     checks.class_indices("cross-entropy", "target", target, classes, ignore_index)
-    return label_weights(target, weight, ignore_index, input.dtype)
+    return label_weights(*labels_of(target, ignore_index), weight, input.dtype)
 
 
 def guesses(tensors: Tensors, options: Options, few: bool) -> Iterator[Guess]:
@@ -166,41 +167,35 @@ def cross_entropy(
         torch.nn.CrossEntropyLoss; label smoothing: Szegedy et al., "Rethinking the inception
         architecture", 2016.
     """
-    counts = row_weights(
-        input, target, weight, ignore_index=ignore_index, label_smoothing=label_smoothing
-    )
-    if counts is None and ignore_index >= 0:
+    if target.ndim < input.ndim:
+        classes = input.shape[-1]
+        checks.class_indices("cross-entropy", "target", target, classes, ignore_index)
+        if not label_smoothing:
+            return _of_labels(input, target, weight, ignore_index, show)
+    elif ignore_index >= 0:
         raise UsageError(
             f"cross-entropy: ignore_index is {ignore_index}, but target holds class probabilities, "
             "where no row can be ignored; leave it out."
         )
-    if counts is not None and not label_smoothing:
-        return _of_labels(input, target, weight, ignore_index, counts, show)
-    return _of_distributions(input, target, weight, ignore_index, label_smoothing, counts, show)
+    return _of_distributions(input, target, weight, ignore_index, label_smoothing, show)
 
 
 def _of_labels(
-    input: Array,
-    target: Array,
-    weight: Array | None,
-    ignore_index: int,
-    counts: Array,
-    show: Show,
+    input: Array, target: Array, weight: Array | None, ignore_index: int, show: Show
 ) -> Terms:
     """The loss of class indices without smoothing: only the target's class enters."""
-    kept = target != ignore_index
-    label = np.where(kept, target, 0)
-    ignoring = not kept.all()
-    weighted = weight is not None or ignoring
+    label, ignored = labels_of(target, ignore_index)
+    weighted = weight is not None or ignored is not None
+    counts = label_weights(label, ignored, weight, input.dtype) if weighted else None
     soft = softmax_parts(input, label)
     _show_log_of_sum(input, soft, show)
 
     def unless_ignored(text: str) -> str:
-        return f"where(target == ignore_index, 0, {text})" if ignoring else text
+        return text if ignored is None else f"where(target == ignore_index, 0, {text})"
 
-    logp = pick(input, label) - soft.score[..., 0] - np.log1p(soft.rest[..., 0])
-    if ignoring:
-        logp[~kept] = 0
+    logp = -soft.surprise()
+    if ignored is not None:
+        logp[ignored] = 0
     show(
         f"logp = {unless_ignored('pick(input, target) - lse')}",
         logp,
@@ -211,22 +206,21 @@ def _of_labels(
         text = "1" if weight is None else "pick(weight, target)"
         show(f"w = {unless_ignored(text)}", counts, "weight of the row", picks="target")
     text = "-w * logp" if weighted else "-logp"
-    loss = show(f"l = {text}", 0 - counts * logp, "loss of the row")  # 0, not -0, where ignored
+    costs = logp if counts is None else counts * logp
+    loss = show(f"l = {text}", 0 - costs, "loss of the row")  # 0, not -0, where ignored
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            s = np.where(kept, share * counts, 0)
-            part = s / (1 + soft.rest[..., 0])
-            d: Array = soft.exps * (part[..., None] / soft.unit)
-            put(d, soft.apart, part)
-            # p - 1 of the target's class: where that is set apart it is -rest / (1 + rest), exactly
-            missing = np.where(label == soft.apart, -part * soft.rest[..., 0], pick(d, label) - s)
-            put(d, label, missing)
-            if show is not quiet:
-                less = _show_less_target(soft, target, show)
-                each = "share * w" if weighted else "share"
-                show(f"d_input = {unless_ignored(f'{each} * {less}')}", d, picks="target")
-            return d
+            s = share if counts is None else share * counts
+            if ignored is not None:
+                s[ignored] = 0
+            part = s / (soft.unit + soft.rest)
+            less = _show_less_target(soft, target, show) if show is not quiet else ""
+            d: Array = np.multiply(soft.exps, part[..., None], out=soft.exps)
+            # p - 1 of the target's class is -rest / (unit + rest), without rounding
+            put(d, label, -part * soft.rest)
+            each = "share * w" if weighted else "share"
+            return show(f"d_input = {unless_ignored(f'{each} * {less}')}", d, picks="target")
 
         return {"input": by_input}
 
@@ -239,57 +233,61 @@ def _of_distributions(
     weight: Array | None,
     ignore_index: int,
     label_smoothing: float,
-    counts: Array | None,
     show: Show,
 ) -> Terms:
     """The loss of class probabilities, given or made from class indices by smoothing."""
     classes = input.shape[-1]
     soft = softmax_parts(input)
     _show_log_of_sum(input, soft, show)
-    kept, ignoring, text = np.True_, False, "target"
-    q = target
-    if counts is not None:
-        kept = target != ignore_index
-        ignoring = not kept.all()
-        q = one_hot(target, classes, input.dtype)
+    of_labels = target.ndim < input.ndim
+    counts, ignored, label, text = None, None, target, "target"
+    spread = label_smoothing / classes
+    if of_labels:
+        label, ignored = labels_of(target, ignore_index)
+        counts = label_weights(label, ignored, weight, input.dtype)
+        on = 1 - label_smoothing + spread
+        q = one_hot(target, classes, input.dtype, on=on, off=spread)
         text = "where(c == target, 1, 0)"
+    else:
+        q = target * (1 - label_smoothing) + spread if label_smoothing else target
     if label_smoothing:
-        q = q * (1 - label_smoothing) + label_smoothing / classes
         text = f"(1 - label_smoothing) * {text} + label_smoothing / C"
     show(f"q = {text}", q, "target distribution", constants={"C": classes})
-    logp = input - soft.score - np.log1p(soft.rest)
-    show("logp = input - lse", logp, "log-probabilities")
+    logp = show("logp = input - lse", log_probabilities(input, soft), "log-probabilities")
     wq, wq_text = (q, "q") if weight is None else (weight * q, "weight * q")
-    loss = -(wq * logp).sum(-1)
-    if counts is not None and label_smoothing == 1:
-        loss += 0 * pick(logp, np.where(kept, target, 0))  # PyTorch: 0 times the unsmoothed loss
+    loss = -row_products(wq, logp)
+    if of_labels and label_smoothing == 1:
+        loss += 0 * pick(logp, label)  # PyTorch: 0 times the unsmoothed loss
     text = f"-sum({wq_text} * logp)"
-    if ignoring:
-        loss[~kept] = 0
+    if ignored is not None:
+        loss[ignored] = 0
         text = f"where(target == ignore_index, 0, {text})"
     show(f"l = {text}", loss, "loss of the row")
-    if counts is not None and (weight is not None or ignoring):
+    if of_labels and (weight is not None or ignored is not None):
         inner = "1" if weight is None else "pick(weight, target)"
-        text = f"where(target == ignore_index, 0, {inner})" if ignoring else inner
+        text = inner if ignored is None else f"where(target == ignore_index, 0, {inner})"
         show(f"w = {text}", counts, "weight of the row in the mean")
 
     def gradient(share: Array) -> Gradients:
-        s = np.where(kept, share, 0)[..., None]
-        on = "where(target == ignore_index, 0, share)" if ignoring else "share"
+        s = (share if ignored is None else np.where(ignored, 0, share))[..., None]
+        on = "share" if ignored is None else "where(target == ignore_index, 0, share)"
 
         def by_input() -> Array:
-            p = show("p = exp(logp)", soft.probabilities(), "softmax")
-            t = wq.sum(-1, keepdims=True)
-            show(f"t = sum({wq_text})", t, "the target's mass")
-            d = p * t - wq
-            # of the class set apart, 1 - p is rest / (1 + rest) without rounding
+            if show is not quiet:
+                show("p = exp(logp)", soft.probabilities(), "softmax")
+                show(f"t = sum({wq_text})", row_sums(wq), "the target's mass")
             top = pick(wq, soft.apart)
-            put(others := wq.copy(), soft.apart, np.zeros_like(top))
-            rest = soft.rest[..., 0]
-            put(d, soft.apart, (others.sum(-1) - top * rest) / (1 + rest))
+            others = np.array(wq, order="C")
+            put(others, soft.apart, 0)
+            left, whole = row_sums(others), soft.unit + soft.rest
+            d = soft.exps
+            d *= ((left + top) / whole)[..., None]
+            d -= others
+            # of the class set apart, 1 - p is rest / whole without rounding
+            put(d, soft.apart, (left * soft.unit - top * soft.rest) / whole)
             d *= s
             text = f"{on} * (p * t - {wq_text})"
-            if counts is not None and not np.isfinite(s).all():
+            if of_labels and not np.isfinite(s).all():
                 d += 0 * s  # PyTorch: infinity times a weight of 0, of the loss without smoothing
                 text += f" + 0 * {on}"
             return show(f"d_input = {text}", d)
@@ -316,18 +314,14 @@ def _show_log_of_sum(input: Array, soft: Softmax, show: Show) -> None:
     if show is quiet:
         return
     show("m = max(input)", input.max(-1, keepdims=True), "largest score")
-    show(
-        "lse = m + log(sum(exp(input - m)))",
-        soft.score + np.log1p(soft.rest),
-        "log of the summed exps",
-    )
+    show("lse = m + log(sum(exp(input - m)))", soft.log_of_sum(), "log of the summed exps")
 
 
 def _show_less_target(soft: Softmax, target: Array, show: Show) -> str:
     """Shows p and q; the formula of p - q, in which no digits are lost for a confident row."""
     p = show("p = exp(input - lse)", soft.probabilities(), "softmax", picks="target")
     q = one_hot(target, p.shape[-1], p.dtype)
-    if (soft.rest > 1e-6).all():
+    if (soft.rest > 1e-6 * soft.unit).all():
         show("q = where(c == target, 1, 0)", q, "the target as 0 and 1", picks="target")
         return "(p - q)"
     others = np.where(q == 1, 0, p).sum(-1)

@@ -11,6 +11,7 @@ import numpy as np
 from losscli.errors import ShapeError
 from losscli.guesses import Guess, Options, Tensors, of_few, text_of
 from losscli.layout import Laid, shape_text
+from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -101,25 +102,29 @@ def gaussian_nll(
         Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994;
         torch.nn.GaussianNLLLoss.
     """
-    r = show("r = input - target", input - target, "residual")
-    v = show("v = max(var, eps)", np.maximum(var, eps), "variance, at least eps")
-    z = show("z = r**2 / v", r * (r / v), "squared residual in units of the variance")
+    r = show("r = input - target", minus(input, target), "residual")
+    v = show("v = max(var, eps)", np.maximum(var, eps, out=room(var)), "variance, at least eps")
+    d = np.divide(r, v, out=room(r))
+    z = show("z = r**2 / v", times(r, d), "squared residual in units of the variance")
+    loss = np.log(v, out=room(v))
+    loss += z
+    loss *= 0.5
     if full:
-        constant = 0.5 * math.log(2 * math.pi)
-        loss = show(
+        loss += 0.5 * math.log(2 * math.pi)
+        show(
             "l = 0.5 * (log(v) + z) + 0.5 * log(2 * pi)",
-            0.5 * (np.log(v) + z) + constant,
+            loss,
             "with the constant, as full is set",
             constants={"pi": math.pi},
         )
     else:
-        loss = show("l = 0.5 * (log(v) + z)", 0.5 * (np.log(v) + z), "without 0.5 ln(2 pi)")
+        show("l = 0.5 * (log(v) + z)", loss, "without 0.5 ln(2 pi)")
 
     def gradient(share: Array) -> Gradients:
-        d = show("d = r / v", r / v, "slope in the mean")
+        show("d = r / v", d, "slope in the mean")
         return {
-            "input": lambda: show("d_input = share * d", share * d),
-            "target": lambda: show("d_target = -share * d", -share * d),
+            "input": lambda: show("d_input = share * d", times(share, d)),
+            "target": lambda: show("d_target = -share * d", times(-share, d)),
             "var": lambda: show(
                 "d_var = share * 0.5 * (1 - z) / v",
                 share * 0.5 * (1 - z) / v,

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, same_shape
-from losscli.numerics import kept
+from losscli.numerics import flags, kept, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -72,21 +72,23 @@ def hinge_embedding(
         kept(input, target != -1),
         "distance of what matches",
     )
-    h = margin - input
+    h = np.subtract(margin, input, out=room(input))
     far = show(
         "far = where(target == 1, 0, max(margin - input, 0))",
-        kept(np.maximum(h, 0), target != 1),
+        kept(np.maximum(h, 0, out=room(h)), target != 1),
         "missing to the margin",
     )
-    loss = show("l = near + far", near + far, "loss of the pair")
+    loss = show("l = near + far", np.add(near, far, out=near), "loss of the pair")
 
     def gradient(share: Array) -> Gradients:
-        pull = show("pull = where(target == -1, 0, share)", share * (target != -1), "together")
+        pull = show(
+            "pull = where(target == -1, 0, share)", times(share, flags(target != -1, h)), "together"
+        )
         push = show(
             "push = where(target == 1, 0, where(margin - input >= 0, share, 0))",
-            share * ((target != 1) & (h >= 0)),
+            times(share, flags((target != 1) & (h >= 0), h)),
             "apart, on the hinge too",
         )
-        return {"input": lambda: show("d_input = pull - push", pull - push)}
+        return {"input": lambda: show("d_input = pull - push", minus(pull, push))}
 
     return Terms(loss, gradient)

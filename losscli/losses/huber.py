@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import constants
+from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -51,20 +52,23 @@ def huber(
     Source
         Huber, "Robust estimation of a location parameter", 1964; torch.nn.HuberLoss.
     """
-    r = show("r = input - target", input - target, "residual")
-    d = np.clip(r, -delta, delta)
+    r = show("r = input - target", minus(input, target), "residual")
+    d = np.clip(r, -delta, delta, out=room(r))
+    loss = np.multiply(d, -0.5, out=room(r))  # (r - d / 2) d is both branches at once
+    loss += r
+    loss *= d
     below = "<=" if delta < np.inf else "<"  # PyTorch: nan where r and delta are infinite
-    loss = show(
+    show(
         f"l = where(abs(r) {below} delta, 0.5 * r**2, delta * (abs(r) - 0.5 * delta))",
-        (-0.5 * d + r) * d,  # (r - d / 2) d is both branches at once
+        loss,
         "loss of the element",
     )
 
     def gradient(share: Array) -> Gradients:
         show("d = clip(r, -delta, delta)", d, "slope of the loss")
         return {
-            "input": lambda: show("d_input = share * d", share * d),
-            "target": lambda: show("d_target = -share * d", -share * d),
+            "input": lambda: show("d_input = share * d", times(share, d)),
+            "target": lambda: show("d_target = -share * d", times(-share, d)),
         }
 
     return Terms(loss, gradient)

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, uniform
+from losscli.numerics import flags, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -78,13 +79,15 @@ def kl_div(
 
 def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
     """The divergence from probabilities, of which some may be 0."""
-    logp = np.log(target + (target == 0))  # 0 ln 0 = 0: ln 1 stands in for ln 0
+    positive = target.min(initial=1) > 0
+    certain = target if positive else target + flags(target == 0, target)  # ln 1 stands in for ln 0
+    logp = np.log(certain, out=room(target))
     if show is not quiet:
         some = (target == 0).any()
         text = "where(target == 0, 0, log(target))" if some else "log(target)"
         show(f"logp = {text}", logp, "ln p; 0 ln 0 counts as 0" if some else "ln p")
-    s = show("s = logp - input", logp - input, "ln p - ln q, log of the ratio")
-    loss, text = target * s, "target * s"
+    s = show("s = logp - input", minus(logp, input), "ln p - ln q, log of the ratio")
+    loss, text = times(target, s), "target * s"
     if target.size and np.fmax.reduce(target, axis=None) == np.inf:
         # inf - inf is nan
         loss, text = target * logp - target * input, "target * logp - target * input"
@@ -98,7 +101,7 @@ def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
             return show(f"d_target = share * (logp + {one} - input)", share * d, note)
 
         return {
-            "input": lambda: show("d_input = -share * target", -share * target),
+            "input": lambda: show("d_input = -share * target", _opposite(times(share, target))),
             "target": by_target,
         }
 
@@ -107,9 +110,9 @@ def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
 
 def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
     """The divergence from the logarithms of probabilities."""
-    p = show("p = exp(target)", np.exp(target), "probability of the target")
-    s = show("s = target - input", target - input, "ln p - ln q, log of the ratio")
-    loss, text = p * s, "p * s"
+    p = show("p = exp(target)", np.exp(target, out=room(target)), "probability of the target")
+    s = show("s = target - input", minus(target, input), "ln p - ln q, log of the ratio")
+    loss, text = times(p, s), "p * s"
     if target.size and np.fmax.reduce(target, axis=None) > np.log(np.finfo(target.dtype).max):
         # e^t overflows where e^t s may not
         half = np.exp(target / 2)
@@ -119,7 +122,7 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
 
     def gradient(share: Array) -> Gradients:
         return {
-            "input": lambda: show("d_input = -share * p", -share * p),
+            "input": lambda: show("d_input = -share * p", _opposite(times(share, p))),
             # p * s may overflow where its share does not
             "target": lambda: show(
                 "d_target = share * p * s + share * p", share * p * s + share * p
@@ -127,3 +130,8 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
         }
 
     return Terms(loss, gradient)
+
+
+def _opposite(x: Array) -> Array:
+    """-x, in its place."""
+    return np.negative(x, out=x)

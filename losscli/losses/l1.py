@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import constants_with_median
-from losscli.numerics import sign, unit
+from losscli.numerics import minus, room, sign, times, unit
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -53,9 +53,9 @@ def l1(
     Source
         Boscovich, "De litteraria expeditione per pontificiam ditionem", 1757; torch.nn.L1Loss.
     """
-    r = show("r = input - target", input - target, "residual")
+    r = show("r = input - target", minus(input, target), "residual")
     pairs = np.iscomplexobj(r)  # shown as a real and an imaginary part
-    loss = np.abs(r)
+    loss = np.abs(r) if pairs else np.abs(r, out=room(r))
     if show is not quiet:
         text = _modulus(loss) if pairs else "abs(r)"
         show(f"l = {text}", loss, "loss of the element", constants={"inf": np.inf})
@@ -74,8 +74,8 @@ def l1(
             return show(f"d_{tensor} = {sign}share * d", slope)
 
         return {
-            "input": lambda: by("input", input, "", share * d),
-            "target": lambda: by("target", target, "-", -share * d),
+            "input": lambda: by("input", input, "", times(share, d)),
+            "target": lambda: by("target", target, "-", times(-share, d)),
         }
 
     return Terms(loss, gradient)

@@ -9,6 +9,7 @@ import numpy as np
 
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, same_shape
 from losscli.layout import Laid, as_many_axes
+from losscli.numerics import flags, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -70,16 +71,20 @@ def margin_ranking(
     Source
         Joachims, "Optimizing search engines using clickthrough data", 2002; torch.nn.MarginRankingLoss.
     """
-    r = show("r = input1 - input2", input1 - input2, "how much higher the first is")
-    h = show("h = margin - target * r", margin - target * r, "missing to the margin")
-    loss = show("l = max(h, 0)", np.maximum(h, 0), "loss of the pair")
+    r = show("r = input1 - input2", minus(input1, input2), "how much higher the first is")
+    h = times(target, r)
+    np.subtract(margin, h, out=h)
+    show("h = margin - target * r", h, "missing to the margin")
+    loss = show("l = max(h, 0)", np.maximum(h, 0, out=room(h)), "loss of the pair")
 
     def gradient(share: Array) -> Gradients:
-        on = show("on = where(h >= 0, share, 0)", share * (h >= 0), "on or off the hinge")
+        on = flags(h >= 0, h)
+        on *= share
+        show("on = where(h >= 0, share, 0)", on, "on or off the hinge")
         return {
-            "input1": lambda: show("d_input1 = -on * target", -on * target),
-            "input2": lambda: show("d_input2 = on * target", on * target),
-            "target": lambda: show("d_target = -on * r", -on * r),
+            "input1": lambda: show("d_input1 = -on * target", times(-on, target)),
+            "input2": lambda: show("d_input2 = on * target", times(on, target)),
+            "target": lambda: show("d_target = -on * r", times(-on, r)),
         }
 
     return Terms(loss, gradient)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
+
 from losscli.guesses import constants
+from losscli.numerics import minus, times
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -48,15 +51,20 @@ def mse(
         Legendre, "Nouvelles methodes pour la determination des orbites des cometes", 1805;
         torch.nn.MSELoss.
     """
-    r = show("r = input - target", input - target, "residual")
-    loss = show("l = r**2", r * r, "loss of the element")
+    r = show("r = input - target", minus(input, target), "residual")
+    loss = show("l = r**2", times(r, r), "loss of the element")
 
     def gradient(share: Array) -> Gradients:
+        def doubled(text: str, slope: Array, note: str) -> Array:
+            return show(text, np.add(slope, slope, out=slope), note)
+
         return {
-            "input": lambda: show(
-                "d_input = share * 2 * r", share * 2 * r, "slope of the square: 2 r"
+            "input": lambda: doubled(
+                "d_input = share * 2 * r", times(share, r), "slope of the square: 2 r"
             ),
-            "target": lambda: show("d_target = -share * 2 * r", share * -2 * r, "the opposite"),
+            "target": lambda: doubled(
+                "d_target = -share * 2 * r", times(-share, r), "the opposite"
+            ),
         }
 
     return Terms(loss, gradient)

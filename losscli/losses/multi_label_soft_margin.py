@@ -9,7 +9,7 @@ import numpy as np
 from losscli.errors import ShapeError
 from losscli.guesses import of_few, yes_or_no
 from losscli.layout import Laid
-from losscli.numerics import mean_over
+from losscli.numerics import exp_below, mean_over, room, sigmoid
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -96,8 +96,8 @@ def multi_label_soft_margin(
     Source
         torch.nn.MultiLabelSoftMarginLoss.
     """
-    e = np.exp(-np.abs(input))
-    c = np.log1p(e)
+    e = exp_below(input)
+    c = np.log1p(e, out=room(e))
     yes = show(
         "yes = max(-input, 0) + log1p(exp(-abs(input)))",
         np.maximum(-input, 0) + c,
@@ -122,12 +122,12 @@ def multi_label_soft_margin(
         def by_input() -> Array:
             p = show(
                 "p = exp(min(input, 0)) / (1 + exp(-abs(input)))",
-                np.exp(np.minimum(input, 0)) / (1 + e),
+                sigmoid(input > 0, e),
                 "sigmoid(input)",
             )
             q = show(
                 "q = exp(min(-input, 0)) / (1 + exp(-abs(input)))",
-                np.exp(np.minimum(-input, 0)) / (1 + e),
+                sigmoid(input < 0, e),
                 "1 - p, to all its digits",
             )
             d = shared * ((1 - target) * p - target * q)

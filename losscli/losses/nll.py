@@ -10,7 +10,7 @@ import numpy as np
 from losscli import checks
 from losscli.guesses import PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row
-from losscli.numerics import label_weights, pick, put
+from losscli.numerics import label_weights, labels_of, pick, put
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -24,7 +24,7 @@ def log_probs_and_labels(input: Array, target: Array, weight: Array | None) -> d
 def row_weights(input: Array, target: Array, weight: Array | None, *, ignore_index: int) -> Array:
     """What each row counts for in a mean: its target's weight, 0 if ignored."""
     checks.class_indices("nll", "target", target, input.shape[-1], ignore_index)
-    return label_weights(target, weight, ignore_index, input.dtype)
+    return label_weights(*labels_of(target, ignore_index), weight, input.dtype)
 
 
 def guesses(tensors: Tensors, options: Options, few: bool) -> Iterator[Guess]:
@@ -96,18 +96,17 @@ def nll(
     Source
         torch.nn.NLLLoss.
     """
-    counts = row_weights(input, target, weight, ignore_index=ignore_index)
-    kept = target != ignore_index
-    label = np.where(kept, target, 0)
-    ignoring = not kept.all()
-    weighted = weight is not None or ignoring
+    checks.class_indices("nll", "target", target, input.shape[-1], ignore_index)
+    label, ignored = labels_of(target, ignore_index)
+    weighted = weight is not None or ignored is not None
+    counts = label_weights(label, ignored, weight, input.dtype) if weighted else None
 
     def unless_ignored(text: str) -> str:
-        return f"where(target == ignore_index, 0, {text})" if ignoring else text
+        return text if ignored is None else f"where(target == ignore_index, 0, {text})"
 
     logp = pick(input, label)
-    if ignoring:
-        logp[~kept] = 0
+    if ignored is not None:
+        logp[ignored] = 0
     show(
         f"logp = {unless_ignored('pick(input, target)')}",
         logp,
@@ -118,12 +117,16 @@ def nll(
         text = "1" if weight is None else "pick(weight, target)"
         show(f"w = {unless_ignored(text)}", counts, "weight of the row")
     text = "-w * logp" if weighted else "-logp"
-    loss = show(f"l = {text}", 0 - counts * logp, "loss of the row")  # 0, not -0, where ignored
+    costs = logp if counts is None else counts * logp
+    loss = show(f"l = {text}", 0 - costs, "loss of the row")  # 0, not -0, where ignored
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
+            slopes = -share if counts is None else -share * counts
+            if ignored is not None:
+                slopes[ignored] = 0
             d = np.zeros(input.shape, input.dtype)
-            put(d, label, np.where(kept, -share * counts, 0))
+            put(d, label, slopes)
             text = f"where(c == target, {'-share * w' if weighted else '-share'}, 0)"
             return show(f"d_input = {unless_ignored(text)}", d, picks="target")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import Guess, Options, Tensors, everywhere, of_few, same_shape, text_of
-from losscli.numerics import log_of_sum
+from losscli.numerics import finite, log_of_sum, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -83,15 +83,19 @@ def poisson_nll(
         torch.nn.PoissonNLLLoss; Stirling, "Methodus differentialis", 1730.
     """
     if log_input:
-        rate, logs = show("rate = exp(input)", np.exp(input), "predicted rate"), input
+        rate, logs = (
+            show("rate = exp(input)", np.exp(input, out=room(input)), "predicted rate"),
+            input,
+        )
         rate_text, logs_text = "rate", "input"
     else:
         # infinity times a logarithm of 0 or of 1e-8 differs: beside it as plainly as PyTorch
-        finite = np.isfinite(target).all()
-        rate, logs = input, log_of_sum(input, eps) if finite else np.log(input + eps)
+        plain = not finite(target)
+        rate, logs = input, np.log(input + eps) if plain else log_of_sum(input, eps)
         show("g = log(input + eps)", logs, "log of the rate")
         rate_text, logs_text = "input", "g"
-    loss, text = rate - target * logs, f"{rate_text} - target * {logs_text}"
+    loss, text = times(target, logs), f"{rate_text} - target * {logs_text}"
+    np.subtract(rate, loss, out=loss)
     if full:
         on = target > 1
         y = np.maximum(target, 1)
@@ -123,7 +127,9 @@ def poisson_nll(
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
             if log_input:
-                return show("d_input = share * (rate - target)", share * (rate - target))
+                d = minus(rate, target)
+                d *= share
+                return show("d_input = share * (rate - target)", d)
             q = target / (input + eps)
             d, text = share * (1 - q), "share * (1 - target / (input + eps))"
             if np.isinf(q).any():  # the quotient overflows, a share of it may not

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import constants
-from losscli.numerics import sign
+from losscli.numerics import minus, room, sign, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -53,29 +53,32 @@ def smooth_l1(
     Source
         Girshick, "Fast R-CNN", 2015; torch.nn.SmoothL1Loss.
     """
-    r = show("r = input - target", input - target, "residual")
+    r = show("r = input - target", minus(input, target), "residual")
     if beta:
         # in the computing type, where it may be infinite, but not 0
         b = np.maximum(beta, np.finfo(r.dtype).smallest_subnormal).astype(r.dtype)
-        c = np.clip(r, -b, b)
-        d, text = c / b, "clip(r / beta, -1, 1)"
+        c = np.clip(r, -b, b, out=room(r))
+        d, text = c if b == 1 else c / b, "clip(r / beta, -1, 1)"
         if np.isinf(b):  # inf / inf, where PyTorch compares first
             d = np.where(np.isinf(r), sign(r), d)
             text = "where(abs(r) == inf, sign(r), r / beta)"
-        loss = show(
+        loss = np.multiply(c, -0.5, out=room(r))  # (r - c / 2) c / beta is both branches at once
+        loss += r
+        loss *= d
+        show(
             "l = where(abs(r) < beta, 0.5 * r**2 / beta, abs(r) - 0.5 * beta)",
-            (-0.5 * c + r) * d,  # (r - c / 2) c / beta is both branches at once
+            loss,
             "loss of the element",
         )
     else:
         d, text = sign(r), "sign(r)"
-        loss = show("l = abs(r)", np.abs(r), "no corner to round: l1")
+        loss = show("l = abs(r)", np.abs(r, out=room(r)), "no corner to round: l1")
 
     def gradient(share: Array) -> Gradients:
         show(f"d = {text}", d, "slope of the loss", constants={"inf": np.inf})
         return {
-            "input": lambda: show("d_input = share * d", share * d),
-            "target": lambda: show("d_target = -share * d", -share * d),
+            "input": lambda: show("d_input = share * d", times(share, d)),
+            "target": lambda: show("d_target = -share * d", times(-share, d)),
         }
 
     return Terms(loss, gradient)

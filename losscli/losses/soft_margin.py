@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
+from losscli.numerics import exp_below, room, sigmoid, times
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -61,22 +62,19 @@ def soft_margin(
     Source
         torch.nn.SoftMarginLoss.
     """
-    m = show("m = target * input", target * input, "score on the label's side")
-    e = np.exp(-np.abs(m))
-    loss = show(
-        "l = max(-m, 0) + log1p(exp(-abs(m)))",
-        np.maximum(-m, 0) + np.log1p(e),
-        "ln(1 + e^-m), no overflow",
-    )
+    m = show("m = target * input", times(target, input), "score on the label's side")
+    e = exp_below(m)
+    loss = np.log1p(e, out=room(m))
+    loss -= np.minimum(m, 0, out=room(m))
+    show("l = max(-m, 0) + log1p(exp(-abs(m)))", loss, "ln(1 + e^-m), no overflow")
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            p = show(
-                "p = exp(min(-m, 0)) / (1 + exp(-abs(m)))",
-                np.exp(np.minimum(-m, 0)) / (1 + e),
-                "probability of the other label",
-            )
-            return show("d_input = -share * target * p", -share * target * p)
+            p = sigmoid(m < 0, e)
+            show("p = exp(min(-m, 0)) / (1 + exp(-abs(m)))", p, "probability of the other label")
+            d = times(target, p)
+            d *= share
+            return show("d_input = -share * target * p", np.negative(d, out=d))
 
         return {"input": by_input}
 

@@ -1,0 +1,83 @@
+"""How far long work is: a bar on stderr, for a person who looks, from the second second on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from losscli.cli.talk import on_terminal
+
+if TYPE_CHECKING:
+    from losscli.cli.options import Common
+    from losscli.engine import Problem
+
+PATIENCE = 1.0  # seconds without a bar
+
+
+@contextmanager
+def bar(doing: str, total: float, common: Common) -> Iterator[Bar | None]:
+    """A bar for so many bytes, or None where nobody would see it."""
+    if common.quiet or not on_terminal(sys.stderr):
+        yield None
+        return
+    one = Bar(doing, total, common.color)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+@contextmanager
+def watched(problem: Problem, common: Common) -> Iterator[None]:
+    """Shows how much of the problem's tensors each pass over them has seen."""
+    size = sum(array.size * array.dtype.itemsize for array in problem.tensors.values())
+    with bar(problem.loss.name, size, common) as shown:
+        if shown is not None and problem.count:
+            problem.watch = lambda rows: shown.reach(rows * size / problem.count)
+        try:
+            yield
+        finally:
+            problem.watch = None
+
+
+class Bar:
+    """A bar that shows itself when the work turns out to be long."""
+
+    def __init__(self, doing: str, total: float, color: bool | None) -> None:
+        self.doing, self.total, self.color = doing, total, color
+        self.began = time.monotonic()
+        self.shown: Any = None
+
+    def reach(self, done: float) -> None:
+        """So many bytes are done; fewer than before where another pass has begun."""
+        if self.shown is None:
+            if time.monotonic() - self.began < PATIENCE:
+                return
+            self.shown = self._show()
+        self.shown.update(0, completed=done)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.shown is not None:
+            self.shown.stop()
+
+    def _show(self) -> Any:
+        from rich import progress
+        from rich.console import Console
+
+        console = Console(stderr=True, no_color=None if self.color is None else not self.color)
+        shown = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.DownloadColumn(),
+            progress.TransferSpeedColumn(),
+            progress.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        shown.start()
+        shown.add_task(self.doing, total=self.total)
+        return shown

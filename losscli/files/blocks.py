@@ -1,0 +1,48 @@
+"""A text in blocks of whole lines, so that no more of it is held than a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+BLOCK = 256 << 10  # bytes
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Blocks:
+    """The blocks of a text, in which every line break is a `\\n`, and how far they have been read."""
+
+    def __init__(self, stream: BinaryIO, skip: int) -> None:
+        self.above = skip  # lines that were read: those above what comes next
+        self.blank = 0  # the first blank line among them, which may be below the last row
+        self.size = BLOCK
+        self._found = self._whole_lines(stream)
+        self._left = b""  # of a block of which a line was taken
+        for _ in range(skip):
+            self.line()
+
+    def block(self) -> bytes:
+        """The next block, whose lines the caller counts; nothing at the end."""
+        block, self._left = self._left or next(self._found, b""), b""
+        return block
+
+    def line(self) -> bytes:
+        """The next line, which the caller counts; nothing at the end."""
+        line, mark, self._left = self.block().partition(b"\n")
+        return line + mark
+
+    def _whole_lines(self, stream: BinaryIO) -> Iterator[bytes]:
+        held = [stream.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK)]
+        while read := stream.read(self.size):
+            # A \r at the very end may be the first half of a \r\n.
+            end = max(read.rfind(b"\n"), read.rfind(b"\r", 0, -1)) + 1
+            held.append(read[:end] if end else read)
+            if end:
+                yield _unified(b"".join(held))
+                held = [read[end:]]
+        if any(held):
+            yield _unified(b"".join(held))
+
+
+def _unified(text: bytes) -> bytes:
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text

@@ -1,0 +1,84 @@
+"""The bar of long work: for whom it shows itself, what it says, and that it goes."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from losscli.cli import progress
+from losscli.cli.options import Common
+from losscli.engine import Problem
+from losscli.losses import load
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    stream = Screen()
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    return stream
+
+
+@pytest.fixture
+def problem() -> Problem:
+    x = np.random.default_rng(0).random(300_000)
+    return Problem(load("mse"), {"input": x, "target": x[::-1]}, threads=2)
+
+
+def test_long_work_shows_bytes_rate_and_time_left_and_nothing_stays(
+    screen: Screen, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    with progress.watched(problem, Common(color=False)):
+        problem.value()
+    said = screen.getvalue()
+    assert "mse" in said
+    assert "4.8/4.8 MB" in said
+    assert "/s" in said
+    assert "0:00:0" in said
+    assert said.rstrip("\n").endswith("\x1b[1A\x1b[2K")  # the line is taken away
+    assert problem.watch is None
+
+
+def test_short_work_shows_nothing(
+    screen: Screen, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.watched(problem, Common()):
+        problem.value()
+    assert screen.getvalue() == ""
+
+
+def test_nobody_looks(screen: Screen, problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    with progress.watched(problem, Common(quiet=True)):
+        problem.value()
+    monkeypatch.setattr(screen, "isatty", lambda: False)
+    with progress.watched(problem, Common()):
+        problem.value()
+    assert screen.getvalue() == ""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_each_pass_is_told_up_to_its_end(threads: int, reduction: str) -> None:
+    x = np.zeros((2000, 300))
+    problem = Problem(load("l1"), {"input": x, "target": x}, reduction=reduction, threads=threads)
+    told: list[int] = []
+    problem.watch = told.append
+    problem.value()
+    assert told == sorted(told)
+    assert told[-1] == problem.count
+    assert len(told) == len(list(problem.blocks()))

@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
     job: Job
     size: float  # in bytes, for those who wait
-    files: str = ""  # in which they lie, where they are not parts of larger ones
+    files: tuple[str, ...] = ()  # in which they lie, where they are not parts of larger ones
     blocks: tuple[Any, ...] | None = None  # indices into the rows; None is all of them
     is_first: bool = True
 
@@ -158,7 +158,7 @@ def _shard(request: Request, sources: dict[str, str]) -> Part:
 
     files = [split_selector(source, None)[0] for source in sources.values()]
     size = sum(os.path.getsize(file) for file in files)
-    return Part(_job(request, sources), size, " and ".join(files))
+    return Part(_job(request, sources), size, tuple(dict.fromkeys(files)))
 
 
 def _ranges(job: Job, problem: Problem) -> Iterator[Part]:
@@ -168,9 +168,9 @@ def _ranges(job: Job, problem: Problem) -> Iterator[Part]:
     most = min(LARGE, -(-count // MANY))
     blocks = problem.blocks()
     first = tuple(islice(blocks, most))
-    yield Part(job, size * len(first) / max(1, count), "", first)
+    yield Part(job, size * len(first) / max(1, count), blocks=first)
     while some := tuple(islice(blocks, most)):
-        yield Part(job, size * len(some) / count, "", some, is_first=False)
+        yield Part(job, size * len(some) / count, blocks=some, is_first=False)
 
 
 # ---- on a worker
@@ -201,8 +201,7 @@ def do(part: Part) -> Done:
             f"{error} Workers read files for themselves, under the same absolute path as here."
         ) from None
     except LosscliError as error:  # some carry functions, which cannot be sent
-        where = f" That is in {part.files}." if part.files else ""
-        raise LosscliError(f"{error}{where}") from None
+        raise LosscliError(_with_files(str(error), part)) from None
 
 
 def add(parts: list[Done]) -> Done:
@@ -227,8 +226,15 @@ def _done(part: Part) -> Done:
     record = record_of(problem)
     if not record.is_finite:
         problem.value()
-    warnings = [f"{warning} That is in {part.files}." for warning in problem.warnings]
-    return Done(record, part.files, (*talk.said, *warnings))
+    warnings = [_with_files(warning, part) for warning in problem.warnings]
+    return Done(record, " and ".join(part.files), (*talk.said, *warnings))
+
+
+def _with_files(sentence: str, part: Part) -> str:
+    """A sentence about a place in a part, with the files of the part."""
+    if not part.files or any(file in sentence for file in part.files):
+        return sentence
+    return f"{sentence} That is in {' and '.join(part.files)}."
 
 
 def _problem(job: Job, talk: Talk) -> Problem:

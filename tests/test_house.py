@@ -27,7 +27,7 @@ KNOWS = {
     "layout": {"errors", "parameters"},
     "guesses": {"parameters"},
     "checks": {"errors", "parameters"},
-    "reduction": {"errors"},
+    "reduction": {"errors", "numerics"},
     "triplets": {"parameters", "work", "numerics", "layout", "guesses"},
     "distances": {"errors", "parameters", "work", "numerics", "layout", "triplets"},
     "losses": {

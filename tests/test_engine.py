@@ -565,7 +565,7 @@ def test_refused(
     loss: str, given_: dict[str, Any], error: type[LosscliError], words: tuple[str, ...]
 ) -> None:
     with pytest.raises(error) as caught:
-        losscli.compute(loss, **settled)
+        losscli.compute(loss, **given_)
     assert type(caught.value) is error
     message = str(caught.value)
     assert all(word in message for word in words), message

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -113,6 +113,11 @@ class Problem:
         """The total over all rows."""
         parts = self._each_block(_total)
         return sum((part for _, part in parts), Total())
+
+    def total_over(self, blocks: Iterable[Any]) -> Total:
+        """The total over some of the blocks, one after the other."""
+        with np.errstate(all="ignore"):
+            return sum((_total(self._run_at(index)) for index in blocks), Total())
 
     @cached_property
     def denominator(self) -> float:

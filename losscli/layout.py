@@ -237,14 +237,24 @@ def _lay(loss: Loss, name: str, array: Array) -> Laid:
     )
 
 
-def joins_rows(loss: Loss, name: str, axes: int) -> bool:
-    """Whether a tensor of so many axes, made longer along its first, has more rows, not longer ones."""
+def joins_rows(loss: Loss, name: str, axes: int | None = None) -> bool:
+    """Whether a tensor, made longer along its first axis, has more rows, not longer ones.
+
+    With so many axes, or else with any.
+    """
     rows = {*_letters(loss.rows.shape), "*"}
     for alternative in loss.tensors[name].tensor.shape.split(" or "):
         first, *others = _letters(alternative) or ["*"]
-        if len(others) + 1 == axes and first not in rows and rows & {*others}:
+        fits = axes is None or len(others) + 1 == axes
+        if fits and first not in rows and rows & {*others}:
             return False
     return True
+
+
+def may_have_rows(loss: Loss, name: str) -> bool:
+    """Whether a tensor's letters have room for rows."""
+    letters = {*_letters(loss.tensors[name].tensor.shape)}
+    return bool({*_letters(loss.rows.shape), "*"} & letters)
 
 
 def _transposed(order: tuple[int, ...]) -> Callable[[Array], Array]:

@@ -56,6 +56,13 @@ class Record:
         """Whether the loss of every row is finite."""
         return not (self.total.sum.special or self.total.numerator.special)
 
+    @property
+    def why_not_finite(self) -> str:
+        """Why the result is not finite though the loss of every row is."""
+        if self.total.left_out == self.total.rows:
+            return "no row counts, and a mean divides 0 by 0"
+        return "every loss is finite, but their sum overflows"
+
     def line(self) -> str:
         """The record as a line of JSON."""
         total = self.total
@@ -68,13 +75,9 @@ SUMS = {"sum": "sum", "numerator": "numerator", "denominator": "counted"}
 COUNTS = ("rows", "left_out", "batch")
 
 
-def record_of(problem: Problem) -> Record:
-    """The record of a problem's rows."""
-    if problem.reduction == "none":
-        raise UsageError(
-            f"{problem.loss.name}: reduction none gives a value for each row, so parts have nothing to "
-            "add up; join their outputs instead."
-        )
+def record_of(problem: Problem, total: Total | None = None) -> Record:
+    """The record of a problem's rows; of some of them where the total is given."""
+    refuse_none(problem)
     of = {
         "loss": problem.loss.name,
         "reduction": problem.reduction,
@@ -82,7 +85,16 @@ def record_of(problem: Problem) -> Record:
         "options": {name: _plain(value) for name, value in problem.options.items()},
         "shared": _shared(problem),
     }
-    return Record(of, problem.batch, problem.total)
+    return Record(of, problem.batch, problem.total if total is None else total)
+
+
+def refuse_none(problem: Problem) -> None:
+    """UsageError where there is no one value to which parts could add up."""
+    if problem.reduction == "none":
+        raise UsageError(
+            f"{problem.loss.name}: reduction none gives a value for each row, so parts have nothing to "
+            "add up; join their outputs instead."
+        )
 
 
 def merged(records: Iterable[tuple[str, Record]]) -> Record:

@@ -173,10 +173,19 @@ def confident(cost: float, labels: int, *, first: bool) -> Lattice:
     return Lattice.of(log_probs, targets, np.array([len(right)]), np.array([labels]), 0)
 
 
+def improbable(frames: int, labels: int) -> Lattice:
+    """Every class of every frame has a probability around 1e-20, so that all levels fall fast."""
+    rng = np.random.default_rng(3)
+    targets = rng.integers(1, 4, (1, labels))
+    log_probs = rng.normal(size=(1, frames, 4)) - 45
+    return Lattice.of(log_probs, targets, np.array([frames]), np.array([labels]), 0)
+
+
 # Which are held on the way forward, and which then on the way back.
 CONFIDENT = {
     "few labels": (confident(40.0, 4, first=True), True, True),
     "many labels": (confident(3.0, 40, first=True), True, True),
+    "places are reached at low levels": (improbable(60, 30), True, True),
     "a neighbour is larger": (confident(50.0, 10, first=True), False, False),
     "a neighbour is larger on the way back": (confident(50.0, 10, first=False), True, False),
     "a cell grows": (confident(6.0, 60, first=True), False, False),
@@ -243,6 +252,20 @@ def test_a_long_batch_is_held_whole(dtype: Any) -> None:
     lattice = lattice._replace(log_probs=lattice.log_probs.astype(dtype))
     assert held_of(lattice) == ([True] * 16, [True] * 16)
     assert (aligned(lattice).log_likelihood < -700).all()
+
+
+@given(lattices())
+def test_float32_is_added_up_in_float64(lattice: Lattice) -> None:
+    """Of what is held, the likelihood is that of float64, rounded once."""
+    narrow = lattice._replace(log_probs=lattice.log_probs.astype(np.float32))
+    wide = narrow._replace(log_probs=narrow.log_probs.astype(float))
+    found, expected = aligned(narrow), aligned(wide)
+    assert found.log_likelihood.dtype == np.float32
+    held = expected.levels.held
+    assert np.array_equal(found.levels.held, held)
+    rounded = expected.log_likelihood.astype(np.float32)
+    assert np.array_equal(found.log_likelihood[held], rounded[held])
+    assert np.array_equal(occupancies(found)[held], occupancies(expected)[held], equal_nan=True)
 
 
 def test_what_other_classes_hold_does_not_matter() -> None:

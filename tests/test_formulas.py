@@ -70,7 +70,7 @@ def agrees(actual: Any, value: float, tree: ast.AST, eps: float, more: float = 0
 def lattice_rounding(case: Case, step: str) -> float:
     """How far, in ulp of 1, CTC's gradient may be from the occupancies that are shown.
 
-    The engine's lattice is in logarithms, the one that is shown in plain probabilities: a logarithm of
+    The engine's lattice may be in logarithms, the one that is shown in plain probabilities: a logarithm of
     -100 is known to an ulp of 100, and so its exponential to 100 ulp.
     """
     if case.loss != "ctc" or step != "d_log_probs":

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import math
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
+from losscli.cli import numbers
 from losscli.cli.deliver import deliver_record, delivery
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
-from losscli.cli.limits import Expect, Max, Tolerance, read_limits, refuse_value_options
+from losscli.cli.limits import Expect, Limits, Max, Tolerance, read_limits, refuse_value_options
 from losscli.cli.options import Request
-from losscli.cli.progress import watched
+from losscli.cli.progress import bar, watched
 
 if TYPE_CHECKING:
     from losscli.engine import Problem
@@ -47,31 +49,83 @@ def compute(
             rich_help_panel=PARTS,
         ),
     ] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="the scheduler whose workers compute, like tcp://10.0.0.1:8786, or local to start some "
+            "here; they read files under the same absolute paths",
+            rich_help_panel=PARTS,
+        ),
+    ] = None,
 ) -> None:
     """Compute a loss and print its value."""
     limits = read_limits(max_, expect, tolerance)
     if partial:
         refuse_value_options("--partial prints a record", form, limits)
-    problem = gather(request).problem
-    if partial:
+    output = Output(form, partial, limits)
+    if dask is None:
+        _print(gather(request).problem, request, output)
+    else:
+        _compute_far(request, dask, output)
+
+
+class Output(NamedTuple):
+    """What is to be printed, and what it must be."""
+
+    form: str | None
+    partial: bool
+    limits: Limits
+
+
+def _print(problem: Problem, request: Request, output: Output) -> None:
+    """The value of a problem, or its record."""
+    if output.partial:
         deliver_record(_record(problem, request), request.common)
         return
-    with delivery(problem, form, request.common) as deliver:
+    with delivery(problem, output.form, request.common) as deliver:
         with watched(problem, request.common):
             value = problem.value()
         for warning in problem.warnings:
             request.talk.warn(warning)
         deliver(value)
-    limits.check(request.loss.name, value)
+    output.limits.check(request.loss.name, value)
 
 
 def _record(problem: Problem, request: Request) -> Record:
     """The record of the rows; a row whose loss is not finite is warned about here, where it is known."""
     from losscli.record import record_of
 
-    record = record_of(problem)
+    with watched(problem, request.common):
+        record = record_of(problem)
     if not record.is_finite:
         problem.value()
     for warning in problem.warnings:
         request.talk.warn(warning)
     return record
+
+
+def _compute_far(request: Request, address: str, output: Output) -> None:
+    """The same from what Dask's workers have added up."""
+    from losscli.cli import cluster
+
+    threads = numbers.positive("--threads", request.common.threads)
+    plan = cluster.plan(request)
+    with bar(request.loss.name, plan.size, request.common) as shown:
+        done = cluster.compute(plan, address, threads, shown.reach if shown else None)
+    if plan.problem is not None:
+        plan.problem.total = done.record.total
+        _print(plan.problem, request, output)
+        return
+    for warning in done.said:
+        request.talk.warn(warning)
+    if output.partial:
+        deliver_record(done.record, request.common)
+        return
+    value = done.record.value
+    if done.record.is_finite and not math.isfinite(value):
+        why = done.record.why_not_finite
+        request.talk.warn(f"{request.loss.name}: the result is {value}: {why}.")
+    with delivery(None, output.form, request.common) as deliver:
+        deliver(value)
+    output.limits.check(request.loss.name, value)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from losscli.engine import Problem
     from losscli.files import Case, Loaded
     from losscli.files.loaded import Part
+    from losscli.files.source import Located
 
 # what else may stand in a case
 SETTINGS = ("reduction", "dtype", "size_average", "reduce", "id_column", "alphabet")
@@ -83,6 +84,35 @@ def gather(request: Request, id_column: str | None = None) -> Inputs:
     }
     ids = row_ids(request, id_column, case, values) if id_column else ()
     return Inputs(problem, origins, columns, classes, case.origin if case else "", parts, ids)
+
+
+class Given(NamedTuple):
+    """How a tensor is given, before it is read."""
+
+    files: list[Located]  # none where it is in place
+    absolute: str  # the source under an absolute path
+    single: bool  # whether it is one number, which is the same for all rows
+
+
+def given_tensors(request: Request) -> dict[str, Given]:
+    """How each tensor is given, by its option or in the case."""
+    from losscli.files.grammar import number
+    from losscli.files.source import located
+
+    if request.case == "-":
+        raise UsageError("CASE: standard input is read here only; give a file.")
+    case, _ = _read_case(request, None)
+    values = _given(request, case, None)
+    found = {}
+    for name in request.loss.tensors:
+        value = request.sources.get(name, values.get(name))
+        if isinstance(value, str):
+            base = None if name in request.sources or case is None else case.base
+            label = _flag(name) if name in request.sources else name
+            found[name] = Given(*located(value, label, base), number(value) is not None)
+        elif value is not None:
+            found[name] = Given([], "", isinstance(value, (int, float)))
+    return found
 
 
 def _read_case(request: Request, id_column: str | None) -> tuple[Case | None, str | None]:

@@ -118,7 +118,4 @@ def _warn(whole: Record, records: list[tuple[str, Record]], talk: Talk) -> None:
                 f"{head}: {origin.rstrip(',')} is of rows whose sum is {float(record.total.sum)}."
             )
             return
-    if whole.total.left_out == whole.total.rows:
-        talk.warn(f"{head}: no row counts, and a mean divides 0 by 0.")
-    else:
-        talk.warn(f"{head}: every loss is finite, but their sum overflows.")
+    talk.warn(f"{head}: {whole.why_not_finite}.")

@@ -13,7 +13,7 @@ from codecs import BOM_UTF8
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from losscli.errors import MissingSource, SourceError, UsageError
 from losscli.files import in_place
@@ -22,6 +22,7 @@ from losscli.files.keys import near
 from losscli.files.loaded import Loaded
 from losscli.files.raw import Raw, raw_of_file, raw_of_standard_input, sentences
 
+GLOB = {*"*?["}  # what makes a name stand for many files
 FORMS = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -93,9 +94,42 @@ def _read_file(
     return loaded if name == "-" else placed(loaded, str((base or Path()) / name), form)
 
 
+class Located(NamedTuple):
+    """A file that a source names, by its absolute path, and which part of it."""
+
+    path: str
+    selector: str | None
+
+    @property
+    def text(self) -> str:
+        """It as a source."""
+        return self.path if self.selector is None else f"{self.path}#{self.selector}"
+
+
+def located(source: str, label: str, base: Path | None) -> tuple[list[Located], str]:
+    """The files that a source names, and the source itself under an absolute path.
+
+    None where the numbers or words stand in the source itself.
+    """
+    name, selector = split_selector(source, base)
+    if name == "-":
+        raise UsageError(f"{label}: standard input is read here only; give a file.")
+    here = is_file_name(name) or _exists(name, base) or {*name} & GLOB
+    if not here or (starts_like_numbers(source) and not is_file_name(name)):
+        return [], source
+    folder = os.path.abspath(base or ".")
+    names = files_of(name, label, base)
+    files = [Located(os.path.join(folder, one), selector) for one in names]
+    if len(files) == 1:
+        return files, files[0].text
+    from glob import escape
+
+    return files, os.path.join(escape(folder), source)
+
+
 def files_of(name: str, label: str, base: Path | None) -> list[str]:
     """The names that a name stands for: those that it matches where it is a glob, else itself."""
-    if not {*"*?["} & {*name} or _exists(name, base):
+    if not {*name} & GLOB or _exists(name, base):
         return [name]
     from losscli.files.globs import matching
 

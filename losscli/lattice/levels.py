@@ -67,7 +67,7 @@ class Levels:
     def passed(self) -> Array:
         """The probability of each place in each frame, given the labels, (T, 2, n, W).
 
-        It takes the place of the cells; the pass backward may give up more samples.
+        It takes the place of what is in the cells. The pass backward may give up more samples.
         """
         if self.some:
             self._backward()
@@ -83,7 +83,7 @@ class Levels:
         """The probability of each place's class in each frame; 1 in samples that are not held."""
         p = np.empty(self.cells.shape)
         table = self._tables(p)
-        np.exp(emitted, out=table[:, LABEL])
+        np.exp(emitted, out=table[:, LABEL], dtype=np.float64)
         table[:, LABEL, ~self.held] = 1
         table[:, BLANK] = table[:, LABEL, :, :1]
         return p

@@ -13,7 +13,7 @@ class Lesson:
     """The steps that are shown: the same recursions with plain probabilities, as they are on paper.
 
     Where these underflow, they are shown relative to each frame's most probable class; where that
-    underflows too, the lattice is left out, as it was computed in logarithms.
+    underflows too, the lattice is left out.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Lesson:
         )
         if not self.shown:
             given = {"log_likelihood": self.likelihood}
-            show("l = -log_likelihood", loss, "computed in logarithms", given=given)
+            show("l = -log_likelihood", loss, "computed without underflow", given=given)
             return
         if self.relative:
             show("best = max(log_probs)", self.best, "most probable class")
@@ -96,7 +96,7 @@ class Lesson:
             show(
                 "d_log_probs = computed",
                 d,
-                "in logarithms",
+                "computed without underflow",
                 given=share_given,
                 axes=("row", "T", "C"),
             )

@@ -136,7 +136,7 @@ def ctc(
         z = blank, label 1, blank, label 2, ..., blank                       (extended target)
         a[0, s] = p[0, z[s]] for s = 0, 1
         a[t, s] = (a[t-1, s] + a[t-1, s-1] + a[t-1, s-2] if z[s] != z[s-2]) p[t, z[s]]
-        l = -ln(a[T-1, 2L] + a[T-1, 2L-1]),  computed in logarithms
+        l = -ln(a[T-1, 2L] + a[T-1, 2L-1]),  computed so that nothing underflows
         mean: each l divided by its target's length (at least 1), then by the number of samples
 
     Shapes

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from losscli import stored
@@ -256,11 +256,28 @@ row = st.one_of(
     good(),
     number,
     lists(1),
-    st.sampled_from(("", " ", '{"a": 1}', '{"a": [1, 2]}', '{"a": [1], "b": 2}', '"x"', "[")),
+    st.sampled_from(
+        (
+            "[1\x012]",
+            "[1,\t2]",
+            "[１]",
+            "",
+            " ",
+            '{"a": 1}',
+            '{"a": [1, 2]}',
+            '{"a": [1], "b": 2}',
+            '"x"',
+            "[",
+        )
+    ),
 )
 
 
 @settings(max_examples=400)
+@example(rows=["[1\x012]"] * 5, end="\n", selector=None, words=False, start=b"")
+@example(rows=["[１]"] * 5, end="\n", selector=None, words=False, start=b"")
+@example(rows=["[[]]"] * 5, end="\n", selector=None, words=False, start=b"")
+@example(rows=["[1]", "[[2], [3]]"], end="\n", selector=None, words=False, start=b"")
 @given(
     rows=st.one_of(
         st.lists(row, max_size=4),

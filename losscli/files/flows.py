@@ -26,6 +26,7 @@ LONG = 1000  # characters of a list
 _BLOCK = 256 << 10  # characters that are read at once
 _DEEPEST = 8
 _BLANK = b" \r\n"
+_MARKS = b"[]0123456789eE+-.,"
 _LIST = re.compile(r"\[[\[\]0-9eE+\-., \r\n]+")
 _ITEM = r"(?:\[[0-9eE+\-., ]+\]|[0-9eE+\-.]+) *(?:\r?\n|\Z)"
 _DASHES = re.compile(rf"^( *)- +{_ITEM}(?:\1- +{_ITEM})+", re.MULTILINE)
@@ -114,8 +115,10 @@ def array_in(text: str, allows: Callable[[Tokens], bool]) -> Any:
 
     A large one is a `Stored`.
     """
-    packed = text.encode("ascii")
+    packed = text.encode() if text.isascii() else b"?"
     data = packed.translate(None, _BLANK)
+    if data.translate(None, _MARKS):
+        return None
     if _numbers_in(packed) != _numbers_in(data):  # a blank stood within a number, or for a comma
         return None
     depth = len(data) - len(data.lstrip(b"["))

@@ -85,6 +85,8 @@ def _in_blocks(raw: Raw, numbers: Callable[[list[str]], dict[str, Any]]) -> dict
                 arrays = numbers(rows) if rows else {}
             except (SourceError, UnicodeDecodeError, RecursionError):
                 return None
+            if not all(array.size for array in arrays.values()):
+                return None
             if not found:
                 if not arrays or sum(map(len, block)) < _BLOCK:
                     return None

@@ -103,7 +103,7 @@ class Table:
             picked = [one.picked for one in wanted]
             reader = BlockReader(blocks, self.separator, self.width, picked)
             for block, numbers in reader:
-                below = blocks.above + block.count(b"\n") + (not block.endswith(b"\n"))
+                below = blocks.above + _lines(block, numbers[0])
                 slow = _unsettled(wanted)
                 if not self._may_hide_blanks(block, blocks):
                     slow = [one for one in slow if not one.takes(numbers[wanted.index(one)])]
@@ -217,6 +217,13 @@ class Table:
     def _where(self, line: int, column: int) -> str:
         name = f" ({quoted(self.names[column])})" if self.names else ""
         return f"{self.origin}, line {line}, column {column + 1}{name}"
+
+
+def _lines(block: bytes, numbers: NDArray[Any] | None) -> int:
+    """How many lines a block has; as many as rows where no line is blank."""
+    if numbers is not None and block[-1:] == b"\n" and block[-2:-1] not in (b"\n", b" "):
+        return len(numbers)
+    return block.count(b"\n") + (not block.endswith(b"\n"))
 
 
 def _unsettled(wanted: Sequence[Wanted]) -> list[Wanted]:

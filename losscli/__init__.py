@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from losscli.parameters import Array
 
 __version__ = "0.1.0"
-__all__ = ["LosscliError", "__version__", "compute", "explain", "grad"]
+__all__ = ["LosscliError", "__version__", "compute", "explain", "grad", "value_and_grad"]
 
 
 def compute(
@@ -64,6 +64,22 @@ def grad(
     """
     names = [wrt] if isinstance(wrt, str) else wrt
     return _problem(loss, reduction, dtype, threads, arguments).gradient(names, grad_output)
+
+
+def value_and_grad(
+    loss: str,
+    *,
+    wrt: str | Sequence[str] | None = None,
+    grad_output: Any = None,
+    reduction: str = "mean",
+    dtype: str = "auto",
+    threads: int | None = None,
+    **arguments: Any,
+) -> tuple[Any, dict[str, Array]]:
+    """What `compute` and `grad` return, from one pass over the arrays."""
+    names = [wrt] if isinstance(wrt, str) else wrt
+    problem = _problem(loss, reduction, dtype, threads, arguments)
+    return problem.value_and_gradient(names, grad_output)
 
 
 def explain(

@@ -647,3 +647,17 @@ def test_float32_is_near_float64(loss: str, data: st.DataObject) -> None:
     assert single.dtype == np.float32 and double.dtype == np.float64
     size = np.abs(double[np.isfinite(double)]).max(initial=1)
     assert np.allclose(single, double, rtol=1e-4, atol=1e-5 * size, equal_nan=True)
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@given(data=st.data())
+@settings(max_examples=20)
+def test_value_and_gradient_in_one_pass_are_those_of_two(loss: str, data: st.DataObject) -> None:
+    case = data.draw(cases(loss))
+    settled = {**case.tensors, **case.options, "reduction": case.reduction}
+    value, gradients = losscli.value_and_grad(loss, **settled)
+    assert value.tobytes() == losscli.compute(loss, **settled).tobytes()
+    expected = losscli.grad(loss, **settled)
+    assert {n: g.tobytes() for n, g in gradients.items()} == {
+        n: g.tobytes() for n, g in expected.items()
+    }

@@ -107,8 +107,8 @@ def cosine_embedding(
     @cache
     def directions() -> tuple[Array, Array]:
         return (
-            show("u1 = input1 / norm1", times((1 / m1)[..., None], a), "direction of input1"),
-            show("u2 = input2 / norm2", times((1 / m2)[..., None], b), "direction of input2"),
+            show("u1 = input1 / norm1", a / m1[..., None], "direction of input1"),
+            show("u2 = input2 / norm2", b / m2[..., None], "direction of input2"),
         )
 
     miss, text = 1 - cos, "1 - cos"
@@ -137,21 +137,22 @@ def cosine_embedding(
             "on = where(target == 1, -share, where(target == -1 and h >= 0, share, 0))",
             share * ((target == -1) & (h >= 0)) - share * (target == 1),
             "towards each other or away",
-        )[..., None]
-        u1, u2 = directions()
+        )
+        if show is not quiet:
+            directions()
 
-        def by(one: str, u: Array, two: str, v: Array, norm: Array) -> Array:
-            turn = times(cos[..., None], u)
-            np.subtract(summed_like(v, u), turn, out=turn)
-            v_text = summed_text(f"u{two}", v, u)
-            show(f"turn{one} = {v_text} - cos * u{one}", turn, "what would turn it")
-            d = times(on, turn)
-            d *= 1 / norm[..., None]
+        def by(one: str, x: Array, m: Array, two: str, y: Array, n: Array, norm: Array) -> Array:
+            # rows of few components take their time: cos * u as (cos / m) * x, and no u is written down
+            turn = times((cos / m)[..., None], x)
+            np.subtract(summed_like(times((1 / n)[..., None], y), x), turn, out=turn)
+            u_text = summed_text(f"u{two}", y, x)
+            show(f"turn{one} = {u_text} - cos * u{one}", turn, "what would turn it")
+            d = times((on / norm)[..., None], turn)
             return show(f"d_input{one} = on * turn{one} / norm{one}", d)
 
         return {
-            "input1": lambda: by("1", u1, "2", u2, norm1),
-            "input2": lambda: by("2", u2, "1", u1, norm2),
+            "input1": lambda: by("1", a, m1, "2", b, m2, norm1),
+            "input2": lambda: by("2", b, m2, "1", a, m1, norm2),
         }
 
     return Terms(loss, gradient)

@@ -78,7 +78,7 @@ def hinge_embedding(
         kept(np.maximum(h, 0, out=room(h)), target != 1),
         "missing to the margin",
     )
-    loss = show("l = near + far", np.add(near, far, out=near), "loss of the pair")
+    loss = show("l = near + far", np.add(near, far, out=room(near)), "loss of the pair")
 
     def gradient(share: Array) -> Gradients:
         pull = show(

@@ -1,0 +1,49 @@
+"""Two things timed in turn, so that a machine whose speed drifts favours neither."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+RUNS = 7
+
+
+def side_by_side(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
+    """The median seconds of both, after one run of each that does not count."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for run in range(RUNS + 1):
+        for kept, what in zip(times, (ours, theirs), strict=True):
+            start = time.perf_counter()
+            what()
+            if run:
+                kept.append(time.perf_counter() - start)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def processes(
+    commands: Mapping[str, Sequence[str]], cwd: Path, runs: int = RUNS
+) -> dict[str, float]:
+    """The median seconds of whole processes, run in turn."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for run in range(runs + 1):
+        for name, command in commands.items():
+            start = time.perf_counter()
+            subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+            if run:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def seconds(value: float) -> str:
+    """A time for a table."""
+    return f"{1e3 * value:.0f} ms" if value < 10 else f"{value:.1f} s"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table, numbers to the right."""
+    rule = ["---" if i == 0 else "---:" for i in range(len(heads))]
+    return [f"| {' | '.join(line)} |" for line in (heads, rule, *rows)]

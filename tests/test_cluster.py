@@ -160,6 +160,20 @@ def test_a_record_of_all(folder: Path, address: str) -> None:
         assert there.out == here.out
 
 
+@needs_dask
+@pytest.mark.filterwarnings("ignore")
+def test_who_waits_is_told_how_much_is_done(
+    folder: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    plan = cluster.plan(request("cross-entropy", input="x-*.npy", target="y-*.npy"))
+    seen: list[float] = []
+    done = cluster.compute(plan, address, None, seen.append)
+    assert plan.problem is not None and done.record.value == plan.problem.value()
+    assert len(seen) == len(plan.parts) and seen == sorted(seen)
+    assert seen[-1] == pytest.approx(plan.size)
+
+
 TRIPLETS = [
     *("compute", "triplet-margin-with-distance", "--distance", "slow:distance"),
     *(f"--{name}={name}.npy" for name in ("anchor", "positive", "negative")),

@@ -7,6 +7,7 @@ is a file of our own without a name, for numbers that are too many to be held.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import weakref
@@ -124,10 +125,7 @@ class Stored:
             return self._mapped[0]
         if self.size * self.dtype.itemsize < LARGE:
             return self.flat(0, self.size).reshape(self.shape)
-        whole = Scratch()
-        for start in range(0, self.size, STEP):
-            whole.append(self.flat(start, min(self.size, start + STEP)))
-        return np.asarray(whole.stored(self.shape, "a scratch file"))
+        return np.asarray(Scratch().keep(self, "a scratch file"))
 
     def _touched(self, start: int, stop: int) -> Iterator[tuple[Piece | Array, int]]:
         """The pieces that hold some of the items `start` to `stop`, and where they begin."""
@@ -171,13 +169,23 @@ class Scratch:
         else:
             self.kinds.append((array.dtype, array.size))
 
-    def keep(self, array: Array, origin: str) -> Stored:
+    def keep(self, array: Array | Stored, origin: str) -> Stored:
         """An array written behind what is there, as it can be read from there."""
         begin = self.file.stream.tell()
-        self.append(array)
+        if isinstance(array, Stored):
+            for start in range(0, array.size, STEP):
+                self.append(array.flat(start, min(array.size, start + STEP)))
+        else:
+            self.append(array)
         with _room():
             self.file.stream.flush()
         return Stored([Piece(self.file, begin, array.shape, array.dtype, origin)])
+
+    def opened(self) -> BinaryIO:
+        """The bytes that were appended, to be read from their beginning."""
+        with _room():
+            self.file.stream.flush()
+        return io.BufferedReader(_Bytes(self.file))
 
     def stored(self, shape: tuple[int, ...], origin: str) -> Stored:
         """What was appended, whole items at a time, as an array of that shape."""
@@ -191,6 +199,34 @@ class Scratch:
             pieces.append(Piece(self.file, offset, (count // width, *shape[1:]), dtype, origin))
             offset += count * dtype.itemsize
         return Stored(pieces)
+
+
+class _Bytes(io.RawIOBase):
+    """The bytes of a file without a name, with a place of its own in it."""
+
+    def __init__(self, file: Unnamed) -> None:
+        self.file = file
+        self.place = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        size = os.fstat(self.file.stream.fileno()).st_size
+        self.place = place + (0, self.place, size)[whence]
+        return self.place
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what stands here."""
+        count = _read_at(self.file.stream, memoryview(buffer), self.place)
+        self.place += count
+        return count
 
 
 _turn = Lock()

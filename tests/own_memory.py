@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -13,10 +14,10 @@ MIB = 1 << 20
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-def peak(*arguments: str, cwd: Path) -> int:
+def peak(*arguments: str, cwd: Path, stdin: BinaryIO | None = None) -> int:
     """The most that `losscli` with these arguments held at a time, in bytes; it must succeed."""
     command = [sys.executable, "-m", "losscli", *arguments]
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=cwd, stdin=stdin, stdout=subprocess.DEVNULL) as process:
         most = 0
         while process.poll() is None:
             try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import BinaryIO
 
 BLOCK = 256 << 10  # bytes
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Blocks:
@@ -32,7 +32,7 @@ class Blocks:
         return line + mark
 
     def _whole_lines(self, stream: BinaryIO) -> Iterator[bytes]:
-        held = [stream.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK)]
+        held = [stream.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)]
         while read := stream.read(self.size):
             # A \r at the very end may be the first half of a \r\n.
             end = max(read.rfind(b"\n"), read.rfind(b"\r", 0, -1)) + 1

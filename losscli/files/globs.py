@@ -21,7 +21,7 @@ from losscli.errors import MissingSource, SourceError
 from losscli.files.grammar import quoted
 from losscli.files.keys import listed
 from losscli.files.loaded import Loaded, described
-from losscli.stored import Piece, Scratch, Stored
+from losscli.stored import Piece, Scratch, Stored, Unnamed
 
 
 def matching(name: str, base: Path | None, label: str) -> list[str]:
@@ -47,12 +47,22 @@ def joined(parts: Iterable[Loaded], source: str, names: Sequence[str]) -> Loaded
             if held > stored.LARGE:
                 scratch = scratch or Scratch()
                 array = scratch.keep(array, part.origin)
+        elif _is_in_scratch(
+            array
+        ):  # one file for all of them: a process may have only so many open
+            scratch = scratch or Scratch()
+            array = scratch.keep(array, part.origin)
         kept.append(part._replace(array=array))
     arrays = [part.array for part in kept]
     words = arrays[0].dtype.kind == "U"
     array = np.concatenate(arrays) if words else Stored([*_pieces(arrays)], _kind(arrays))
     inferred = f"{described(array, source)} in {len(arrays)} files, {_order(names)}"
     return Loaded(array, source, kept[0].columns, inferred, files=len(arrays))
+
+
+def _is_in_scratch(array: Any) -> bool:
+    pieces = array.pieces if isinstance(array, Stored) else ()
+    return any(isinstance(piece, Piece) and isinstance(piece.file, Unnamed) for piece in pieces)
 
 
 def _by_value(name: str) -> tuple[list[str | int], str]:

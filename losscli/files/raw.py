@@ -13,9 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from losscli.errors import MissingSource, SourceError
+import numpy as np
 
+from losscli import stored
+from losscli.errors import MissingSource, SourceError
+from losscli.stored import Scratch
+
+Opener = Callable[[], BinaryIO]
 _GZIP = b"\x1f\x8b"
+_STEP = 1 << 20  # bytes
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -23,7 +29,7 @@ class Raw(NamedTuple):
     """Bytes that can be opened again and again."""
 
     origin: str  # what to call it: "pred.csv", "standard input"
-    open: Callable[[], BinaryIO]
+    open: Opener
     path: Path | None = None  # where the bytes lie as they are, so that they can be mapped
 
     def data(self) -> bytes:
@@ -66,28 +72,43 @@ def raw_of_file(path: Path, origin: str, *, unpack: bool) -> Raw:
     """A file on disk; what can be read only once, as a pipe can, is read now."""
     with sentences(origin):
         if not stat.S_ISREG(os.stat(path).st_mode):
-            return raw_of_bytes(path.read_bytes(), origin)
+            with path.open("rb") as stream:
+                return _raw_of(_kept(stream), origin)
     if unpack:
         return Raw(origin, lambda: _unpacked(path))
     return Raw(origin, lambda: path.open("rb"), path)
 
 
-def raw_of_bytes(data: bytes, origin: str) -> Raw:
-    """Bytes in memory, unpacked if they are gzipped."""
-    if data.startswith(_GZIP):
-        return Raw(origin, lambda: _unpacked(io.BytesIO(data)))
-    return Raw(origin, lambda: io.BytesIO(data))
-
-
-_seen: weakref.WeakKeyDictionary[BinaryIO, bytes] = weakref.WeakKeyDictionary()
-
-
-def standard_input(stream: BinaryIO | None) -> bytes:
-    """All of standard input, read once, so that several options may each take a part of it."""
+def raw_of_standard_input(stream: BinaryIO | None) -> Raw:
+    """Standard input, read once, so that several options may each take a part of it."""
     stream = stream or sys.stdin.buffer
+    origin = "standard input"
     if stream not in _seen:
-        _seen[stream] = stream.read()
-    return _seen[stream]
+        with sentences(origin):
+            _seen[stream] = _kept(stream)
+    return _raw_of(_seen[stream], origin)
+
+
+_seen: weakref.WeakKeyDictionary[BinaryIO, Opener] = weakref.WeakKeyDictionary()
+
+
+def _raw_of(opened: Opener, origin: str) -> Raw:
+    """Bytes that were kept, unpacked if they are gzipped."""
+    with opened() as start:
+        is_packed = start.read(len(_GZIP)) == _GZIP
+    return Raw(origin, (lambda: _unpacked(opened())) if is_packed else opened)
+
+
+def _kept(stream: BinaryIO) -> Opener:
+    """All that a stream has to give: in memory, or in a file of our own where that is much."""
+    data = stream.read(stored.LARGE)
+    if len(data) < stored.LARGE:
+        return lambda: io.BytesIO(data)
+    scratch = Scratch()
+    scratch.append(np.frombuffer(data, np.uint8))
+    while more := stream.read(_STEP):
+        scratch.append(np.frombuffer(more, np.uint8))
+    return scratch.opened
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from codecs import BOM_UTF8
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,7 +20,7 @@ from losscli.files import in_place
 from losscli.files.grammar import quoted, starts_like_numbers
 from losscli.files.keys import near
 from losscli.files.loaded import Loaded
-from losscli.files.raw import Raw, raw_of_bytes, raw_of_file, sentences, standard_input
+from losscli.files.raw import Raw, raw_of_file, raw_of_standard_input, sentences
 
 GLOB = {*"*?["}  # what makes a name stand for many files
 FORMS = {
@@ -180,7 +181,7 @@ def open_source(
         known = ", ".join(dict.fromkeys(FORMS.values()))
         raise UsageError(f"--from: there is no format {quoted(form)}; there are {known}.")
     if name == "-":
-        raw = raw_of_bytes(standard_input(stdin), "standard input")
+        raw = raw_of_standard_input(stdin)
         return raw, form or form_by_content(raw, label)
     path = (base or Path()) / name
     if not _exists(name, base):
@@ -205,18 +206,21 @@ def form_by_ending(name: str) -> str | None:
 
 
 def form_by_content(raw: Raw, label: str) -> str:
-    """The format of bytes that have no name."""
+    """The format of bytes that have no name, by the first of them."""
     with sentences(raw.origin):
-        data = raw.data()
-    if not data.strip():
-        raise SourceError(f"{label}: {raw.origin} is empty.")
-    if data.startswith(b"\x93NUMPY"):
-        return "npy"
-    if data.startswith(b"PK"):
-        return "npz"
-    if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
-        first, _, rest = data.strip().partition(b"\n")
-        return "jsonl" if rest and _is_json(first) else "json"
+        with raw.open() as stream:
+            start = stream.read(6)
+        if start == b"\x93NUMPY":
+            return "npy"
+        if start.startswith(b"PK"):
+            return "npz"
+        with raw.open() as stream:
+            lines = (line for line in stream if line.removeprefix(BOM_UTF8).strip())
+            first = next(lines, b"").removeprefix(BOM_UTF8).strip()
+            if not first:
+                raise SourceError(f"{label}: {raw.origin} is empty.")
+            if first.startswith((b"[", b"{")):
+                return "jsonl" if next(lines, b"") and _is_json(first) else "json"
     return "csv"
 
 

@@ -219,6 +219,12 @@ def test_globs_in_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert "p-*.csv#p: 6 numbers in 3 files, p-0.csv to p-2.csv" in err
 
 
+def test_a_pattern_that_the_shell_has_put_names_for(capsys: pytest.CaptureFixture[str]) -> None:
+    numbered("npy", [2, 2, 2])
+    args = ("compute", "mse", "--input", "x-0.npy", "x-1.npy", "x-2.npy", "--target", "0")
+    assert "in quotation marks, as in 'x-*.npy'" in output(capsys, *args, code=2)[1]
+
+
 def test_samples_must_be_on_the_first_axis(capsys: pytest.CaptureFixture[str]) -> None:
     for i in range(2):
         np.save(f"p-{i}.npy", np.log(np.full((6, 2, 4), 0.25)))

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -60,6 +62,8 @@ def usage_sentence(error: Any) -> str:
         question = f" Did you mean {near}?" if near else ""
         return f"There is no option {error.option_name}.{question}{hint}"
     sentence = error.format_message().rstrip()
+    if "extra argument" in sentence and any(map(os.path.exists, re.findall(r"[^\s()]+", sentence))):
+        hint = f" Put a pattern for many files in quotation marks, as in 'x-*.npy'.{hint}"
     return f"{sentence}{'' if sentence.endswith(('.', '?', '!')) else '.'}{hint}"
 
 

@@ -55,7 +55,9 @@ def _number(expect: Any, origin: str) -> float | None:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return quoted(value)
-    return str(value) if isinstance(value, (int, float, complex)) else f"a {type(value).__name__}"
+    if isinstance(value, (int, float, complex)):
+        return str(value)
+    return "a list" if hasattr(value, "dtype") else f"a {type(value).__name__}"
 
 
 def _looks_like_yaml(raw: Raw) -> bool:

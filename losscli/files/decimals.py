@@ -9,6 +9,7 @@ measurements, nothing) and what is out of range goes to Python's `float`, one by
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -53,11 +54,26 @@ class _Text(NamedTuple):
         return self._replace(end=self.end[some], point=self.point[some], digits=self.digits[some])
 
 
-def numbers(data: bytes, separator: bytes, width: int) -> Array | None:
+class Tokens(NamedTuple):
+    """How numbers are written, each the part before its exponent."""
+
+    head: Array  # the first character behind the sign
+    plus: Array
+    minus: Array
+    integer: Array  # whether it has neither point nor exponent
+    dotted: Array
+    before: Array  # how many digits stand before the point
+    behind: Array
+
+
+def numbers(
+    data: bytes, separator: bytes, width: int, allows: Callable[[Tokens], bool] | None = None
+) -> Array | None:
     """The numbers of whole lines of text, as rows of `width`; None where it is not plain decimals.
 
     int64 where all of them are integers, else float64, correctly rounded. `data` ends with a line
-    break. None also where lines are of another width, and where an integer has more than 18 digits.
+    break. None also where lines are of another width, where an integer has more than 18 digits, and
+    where `allows` says so of the way in which they are written.
     """
     padded = bytes(_BEFORE) + data
     characters = np.frombuffer(padded, np.uint8)
@@ -92,6 +108,25 @@ def numbers(data: bytes, separator: bytes, width: int) -> Array | None:
     point = end - marks[before]
     point -= 1
     point[~dotted] = _NOWHERE
+    power = np.zeros_like(raised)  # whether a token is an exponent
+    power[1:] = raised[:-1]
+    if has_exponents and (power & (raised | dotted)).any():
+        return None
+    if allows is not None:
+        behind = point * dotted
+        integer = ~(dotted | raised)
+        made = (
+            shown[start + signed],
+            first == ord("+"),
+            negative,
+            integer,
+            dotted,
+            digits - behind,
+            behind,
+        )
+        if not allows(Tokens(*(one[~power] for one in made))):
+            return None
+
     words = np.ndarray(len(padded) - 7, "<u8", padded, strides=1)
     text = _Text(words, characters, end + (_BEFORE - 8), point, digits)
     if not has_exponents:
@@ -100,9 +135,6 @@ def numbers(data: bytes, separator: bytes, width: int) -> Array | None:
         found = _floats(text, 0, negative, data, start, end)
         return found.reshape(-1, width)
 
-    power = np.concatenate(([False], raised[:-1]))  # whether a token is an exponent
-    if (power & (raised | dotted)).any():
-        return None
     field, last = np.flatnonzero(~power), np.flatnonzero(~raised)
     exponent = np.zeros(len(field), np.int64)
     exponent[raised[field]] = _exponents(text.of(power), negative[power])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from losscli.errors import SourceError
 from losscli.files.grammar import Number, number, number_in_quotes, quoted
 from losscli.files.loaded import Loaded, described
+from losscli.stored import Stored
 
 Where = Callable[[tuple[int, ...]], str]  # what to call the item at a position
 DEEPEST = 32
@@ -24,9 +25,9 @@ def array_of(value: Any, *, label: str, words: bool = False) -> Loaded:
     return Loaded(array, label, inferred=described(array, label))
 
 
-def nested_array(value: Any, where: Where, words: bool) -> NDArray[Any]:
+def nested_array(value: Any, where: Where, words: bool) -> NDArray[Any] | Stored:
     """Nested lists as an array: int64 if all are integers, else float64, complex128 or words."""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iufc":
+    if isinstance(value, Stored) or (isinstance(value, np.ndarray) and value.dtype.kind in "iufc"):
         return value
     items, shape = _flatten(value, where)
 
@@ -129,6 +130,8 @@ def _number(item: Any) -> Number | None:
 
 def _shown(item: Any) -> str:
     """A leaf as JSON writes it, as far as it can be shown in a sentence."""
+    if isinstance(item, np.generic):
+        item = item.item()
     if item is None:
         return "null"
     if isinstance(item, bool):

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from losscli.errors import SourceError
+from losscli.files.decimals import Tokens
+from losscli.files.flows import Flows, Grammar, read_with_lists
 from losscli.files.grammar import quoted
 from losscli.files.loaded import Loaded
 from losscli.files.raw import Raw
@@ -28,15 +30,32 @@ _EXPANDED = 1_000_000  # values that aliases may make of a small file
 
 def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
     """The whole value, or what lies at the keys of `selector`."""
-    return array_in(parsed(raw.text(), raw.origin), selector, raw.origin, words)
+
+    def read_from(text: str, flows: Flows | None) -> Loaded:
+        return array_in(parsed(text, raw.origin, flows), selector, raw.origin, words)
+
+    return read_with_lists(raw.text(), GRAMMAR, read_from)
 
 
 def read_case(raw: Raw) -> dict[str, Any]:
     """The mapping of inputs and parameters by name."""
-    return mapping(parsed(raw.text(), raw.origin), raw.origin)
+
+    def read_from(text: str, flows: Flows | None) -> dict[str, Any]:
+        return mapping(parsed(text, raw.origin, flows), raw.origin)
+
+    return read_with_lists(raw.text(), GRAMMAR, read_from)
 
 
-def parsed(text: str, origin: str) -> Any:
+def _allows(tokens: Tokens) -> bool:
+    """Whether decimals are numbers here. -0, which is the integer 0, is left to `plain`."""
+    zero = tokens.integer & (tokens.head == ord("0"))
+    return not (zero & ((tokens.before > 1) | tokens.minus)).any()
+
+
+GRAMMAR = Grammar(_allows, dashes=True)
+
+
+def parsed(text: str, origin: str, flows: Flows | None = None) -> Any:
     """The value of a YAML text."""
     import yaml
 
@@ -44,7 +63,7 @@ def parsed(text: str, origin: str) -> Any:
         raise SourceError(f"{origin} is empty.")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return _Builder(yaml.parse(text, Loader=loader), origin).document()
+        return _Builder(yaml.parse(text, Loader=loader), origin, flows).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -57,9 +76,11 @@ def parsed(text: str, origin: str) -> Any:
 class _Builder:
     """Builds a value from PyYAML's events, and keeps count of it."""
 
-    def __init__(self, events: Iterator[Any], origin: str) -> None:
+    def __init__(self, events: Iterator[Any], origin: str, flows: Flows | None) -> None:
         self.events = events
         self.origin = origin
+        self.flows = flows
+        self.within_brackets = [False]  # of the collections that are open, the innermost last
         self.anchors: dict[str, tuple[Any, int]] = {}  # value, how many values it holds
         self.written = 0
 
@@ -79,6 +100,8 @@ class _Builder:
         """The value that `event` begins, and how many values are in it with aliases written out."""
         kind = type(event).__name__
         if kind == "AliasEvent":
+            if self.flows is not None:  # lists that were taken out are not counted
+                raise self.error(event, "an alias")
             if event.anchor not in self.anchors:
                 raise self.error(
                     event, f"there is no anchor &{event.anchor} before *{event.anchor}"
@@ -88,11 +111,12 @@ class _Builder:
             raise self.error(event, f"nested more than {_DEEPEST} deep")
         self.written += 1
         if kind == "ScalarEvent":
-            built = self.scalar(event), 1
-        elif kind == "SequenceStartEvent":
-            built = self.sequence(event, depth)
+            built = self.taken_out(event) or (self.scalar(event), 1)
         else:
-            built = self.mapping(event, depth)
+            self.within_brackets.append(event.flow_style)
+            is_list = kind == "SequenceStartEvent"
+            built = self.sequence(event, depth) if is_list else self.mapping(event, depth)
+            self.within_brackets.pop()
         if built[1] > _EXPANDED and built[1] > 10 * self.written:
             raise self.error(event, f"its aliases expand to more than {_EXPANDED:,} values")
         if event.anchor:
@@ -130,6 +154,13 @@ class _Builder:
         """Events up to the one that ends a collection."""
         while type(event := next(self.events)).__name__ != end:
             yield event
+
+    def taken_out(self, event: Any) -> tuple[Any, int] | None:
+        """The list in whose place a plain text stands alone."""
+        if self.flows is None or event.tag or event.anchor or not event.implicit[0]:
+            return None
+        found = self.flows.put_back(event.value, within_brackets=self.within_brackets[-1])
+        return None if found is None else (found, 1)
 
     def scalar(self, event: Any) -> Any:
         """A text; or, if it is plain, what it says."""

@@ -51,9 +51,8 @@ def dots(x: Array, y: Array) -> Array:
 
 
 def finite(x: Array) -> bool:
-    """Whether there is no nan and no infinity."""
-    least, most = x.min(initial=0), x.max(initial=0)
-    return bool(np.isfinite(least) and np.isfinite(most))
+    """Whether there is no nan and no infinity; a finite sum says so in one pass."""
+    return bool(np.isfinite(np.einsum("i->", x.ravel())) or np.isfinite(x).all())
 
 
 def pick(x: Array, k: Array) -> Array:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from losscli.errors import LosscliError
-from losscli.files import read, table
+from losscli.files import block_reader, read
 
 
 @pytest.fixture
@@ -275,5 +275,5 @@ def test_any_text_is_read_or_refused_and_both_paths_agree(tmp_path_factory, text
 
     quick = outcome()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table.Table, "_at_once", lambda *_: False)
+        patch.setattr(block_reader.BlockReader, "numbers", lambda *_: None)
         assert outcome() == quick

@@ -19,7 +19,7 @@ from own_memory import MIB, needs_linux, peak
 
 from losscli import stored
 from losscli.errors import LosscliError
-from losscli.files import block_reader, blocks, decimals, fast, read, read_case, table
+from losscli.files import block_reader, blocks, decimals, fast, read, read_case
 from losscli.files.grammar import number
 
 # fmt: off
@@ -95,7 +95,7 @@ def only(way: str, size: int = blocks.BLOCK):
         patch.setattr(block_reader, "_LARGE_BLOCK", size)
         patch.setattr(fast, "ENOUGH", 0 if way == "Polars" else 1 << 60)
         if way == "field by field":
-            patch.setattr(table.Table, "_at_once", lambda *_: False)
+            patch.setattr(block_reader.BlockReader, "numbers", lambda *_: None)
         if way == "NumPy":
             patch.setattr(decimals, "numbers", lambda *_: None)
         yield

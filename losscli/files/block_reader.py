@@ -3,56 +3,89 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from losscli.files import blocks, decimals, fast
+from losscli.files import decimals, fast
+from losscli.files.blocks import Blocks
 from losscli.files.decimals import ends_of_fields
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Array = NDArray[Any]
 _LARGE_BLOCK = 4 << 20  # bytes
+_AT_A_TIME = 3  # blocks that are read while one is waited for
 
 
 class BlockReader:
-    """Reads the blocks of one text, and counts how much it has read."""
+    """Reads some columns of the blocks of a text, by Polars once it has read enough.
 
-    def __init__(self, separator: str, width: int) -> None:
+    While Polars reads a block, what lies below is made ready for it in other threads.
+    """
+
+    def __init__(
+        self, found: Blocks, separator: str, width: int, wanted: Sequence[Sequence[int]]
+    ) -> None:
+        self.found = found
         self.separator = separator.encode()
         self.width = width
+        self.wanted = wanted
         self.read = 0  # bytes
-        self.is_fast = False
+        self.begun: deque[tuple[bytes, Future[list[Array | None]]]] = deque()
 
-    @property
-    def size(self) -> int:
-        """How large the next block should be."""
-        return _LARGE_BLOCK if self.is_fast else blocks.BLOCK
+    def __iter__(self) -> Iterator[tuple[bytes, list[Array | None]]]:
+        """Each block and its numbers; None for columns of which every field must be looked at."""
+        while self.read < fast.ENOUGH or not fast.is_there():
+            if not (block := self.found.block()):
+                return
+            self.read += len(block)
+            yield block, self._numbers(block, is_fast=False)
+        from concurrent.futures import ThreadPoolExecutor
 
-    def passed(self, block: bytes) -> None:
-        """Count a block."""
-        self.read += len(block)
-        self.is_fast = self.read >= fast.ENOUGH and fast.is_there()
+        self.found.size = _LARGE_BLOCK
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            while True:
+                while len(self.begun) < _AT_A_TIME and (block := self.found.block()):
+                    future = pool.submit(self._numbers, block, is_fast=True)
+                    self.begun.append((block, future))
+                if not self.begun:
+                    return
+                block, future = self.begun.popleft()
+                yield block, future.result()
 
-    def numbers(self, lines: bytes, picked: Sequence[int]) -> Array | None:
-        """The numbers of these columns in lines; None if every field must be looked at."""
-        if b'"' in lines:
-            return None
-        data: bytes | None = lines + b"\n"
+    def give_back(self) -> None:
+        """Make what was begun a part of the text again that is still to be read."""
+        self.found.put_back(b"".join(block for block, _ in self.begun))
+        self.begun.clear()
+
+    def _numbers(self, block: bytes, *, is_fast: bool) -> list[Array | None]:
+        return [self.numbers(block, picked, is_fast) for picked in self.wanted]
+
+    def numbers(self, block: bytes, picked: Sequence[int], is_fast: bool) -> Array | None:
+        """The numbers of these columns in a block, blank lines at its end left out."""
+        if b'"' in block or not block.isascii():
+            return None  # NumPy takes "ꁒ" for the integer 40994, or crashes
+        is_whole = block[-1:] == b"\n" and block[-2:-1] not in (b"\n", b" ")
+        lines = block if is_whole else block.rstrip(b" \n") + b"\n"
         columns = sorted(set(picked))
-        if len(columns) < self.width:
-            data = _only(columns, lines + b"\n", self.separator, self.width)
-        if data is None or not data.isascii():  # NumPy takes "ꁒ" for the integer 40994, or crashes
-            return None
-        found = self._decimals(data, len(columns))
+        data = (
+            lines
+            if len(columns) == self.width
+            else _only(columns, lines, self.separator, self.width)
+        )
+        found = None if data is None else self._decimals(data, len(columns), is_fast)
         if found is None or list(picked) == columns:
             return found
         return found[:, [columns.index(column) for column in picked]]
 
-    def _decimals(self, data: bytes, width: int) -> Array | None:
+    def _decimals(self, data: bytes, width: int, is_fast: bool) -> Array | None:
         plain = data.replace(self.separator + b" ", self.separator) if b" " in data else data
-        found = fast.numbers(plain, self.separator, width) if self.is_fast else None
+        found = fast.numbers(plain, self.separator, width) if is_fast else None
         if found is None:
             found = decimals.numbers(plain, self.separator, width)
         return _loaded(data, self.separator, width) if found is None else found

@@ -17,7 +17,7 @@ class Blocks:
         self.blank = 0  # the first blank line among them, which may be below the last row
         self.size = BLOCK
         self._found = self._whole_lines(stream)
-        self._left = b""  # of a block of which a line was taken
+        self._left = b""  # of what was read, what was not taken yet
         for _ in range(skip):
             self.line()
 
@@ -25,6 +25,10 @@ class Blocks:
         """The next block, whose lines the caller counts; nothing at the end."""
         block, self._left = self._left or next(self._found, b""), b""
         return block
+
+    def put_back(self, text: bytes) -> None:
+        """Give back what was taken from here on."""
+        self._left = text + self._left
 
     def line(self) -> bytes:
         """The next line, which the caller counts; nothing at the end."""

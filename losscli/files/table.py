@@ -40,6 +40,12 @@ class Wanted:
         self.numbers = Gathered()
         self.error: SourceError | None = None
 
+    def takes(self, numbers: NDArray[Any] | None) -> bool:
+        """Keep the numbers of a block, if there are any."""
+        if numbers is not None:
+            self.numbers.append(numbers)
+        return numbers is not None
+
     @property
     def may_be_words(self) -> bool:
         """Whether it is words or, if not that, wrong."""
@@ -93,34 +99,31 @@ class Table:
 
     def _gather(self, wanted: Sequence[Wanted]) -> None:
         """Read the text, block after block, to its end or until nothing can come of it."""
-        reader = BlockReader(self.separator, self.width)
         with self._blocks() as blocks:
-            while (block := blocks.block()) and (here := _unsettled(wanted)):
+            picked = [one.picked for one in wanted]
+            reader = BlockReader(blocks, self.separator, self.width, picked)
+            for block, numbers in reader:
                 below = blocks.above + block.count(b"\n") + (not block.endswith(b"\n"))
-                slow = [one for one in here if not self._at_once(block, blocks, reader, one)]
+                slow = _unsettled(wanted)
+                if not self._may_hide_blanks(block, blocks):
+                    slow = [one for one in slow if not one.takes(numbers[wanted.index(one)])]
                 if slow:
+                    reader.give_back()
                     self._field_by_field(block, blocks, slow)
                 blocks.above = max(below, blocks.above)
-                reader.passed(block)
-                blocks.size = reader.size
+                if not _unsettled(wanted):
+                    return
 
     @contextmanager
     def _blocks(self) -> Iterator[Blocks]:
         with self.raw.open() as stream:
             yield Blocks(stream, self.skip)
 
-    def _at_once(self, block: bytes, blocks: Blocks, reader: BlockReader, one: Wanted) -> bool:
-        """Whether a block could be read as a whole.
-
-        Blank lines at its end are none of its rows. In a single column they may be missing values.
-        """
-        lines = block.rstrip(b" \n")
-        if self.width == 1 and (blocks.blank or block[len(lines) :].count(b"\n") > 1):
-            return False
-        found = reader.numbers(lines, one.picked)
-        if found is not None:
-            one.numbers.append(found)
-        return found is not None
+    def _may_hide_blanks(self, block: bytes, blocks: Blocks) -> bool:
+        """Whether there are blank lines in a single column, which may be missing values."""
+        return self.width == 1 and bool(
+            blocks.blank or block[len(block.rstrip(b" \n")) :].count(b"\n") > 1
+        )
 
     def _field_by_field(self, block: bytes, blocks: Blocks, wanted: Sequence[Wanted]) -> None:
         """The numbers of a block; or what is wrong in it, the first of it for each of the wanted."""

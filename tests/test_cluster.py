@@ -231,7 +231,7 @@ def test_ctrl_c_ends_at_once(folder: Path) -> None:
     os.killpg(there.pid, signal.SIGINT)  # as a terminal does
     began = time.monotonic()
     out, err = there.communicate(timeout=60)
-    assert (there.returncode, out, err) == (130, "", "")
+    assert (out, err, there.returncode) == ("", "", 130)
     assert time.monotonic() - began < 30
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)

@@ -20,6 +20,7 @@ import numpy as np
 from losscli import checks
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
 from losscli.layout import Laid, lay_out, shape_text
+from losscli.numerics import finite
 from losscli.parameters import Array, Loss
 from losscli.reduction import ExactSum, Total
 from losscli.stored import Stored, addresses, place_of
@@ -165,7 +166,7 @@ class Problem:
                     left[name] = piece
                     continue
                 seen[name][index] = piece
-                if not np.isfinite(piece).all():
+                if not finite(piece):
                     lost.add(name)
             return left, _total(terms) if total else Total()
 

@@ -51,9 +51,8 @@ def dots(x: Array, y: Array) -> Array:
 
 
 def finite(x: Array) -> bool:
-    """Whether there is no nan and no infinity."""
-    least, most = x.min(initial=0), x.max(initial=0)
-    return bool(np.isfinite(least) and np.isfinite(most))
+    """Whether there is no nan and no infinity; a finite sum says so in one pass."""
+    return bool(np.isfinite(np.einsum("i->", x.ravel())) or np.isfinite(x).all())
 
 
 def pick(x: Array, k: Array) -> Array:
@@ -61,16 +60,16 @@ def pick(x: Array, k: Array) -> Array:
     if not x.flags.c_contiguous:  # take would copy the whole of it
         found: Array = np.take_along_axis(x, k[..., None].astype(np.intp, copy=False), -1)[..., 0]
         return found
-    picked: Array = x.reshape(-1).take(_places(x, k))
-    return picked.reshape(k.shape)
+    picked: Array = x.reshape(-1).take(places_of(x, k)).reshape(k.shape)
+    return picked
 
 
 def put(x: Array, k: Array, value: Array | float) -> None:
     """Set x at index k of its last axis; x is changed, and must be contiguous."""
-    x.reshape(-1)[_places(x, k)] = np.ravel(value)
+    x.reshape(-1)[places_of(x, k)] = np.ravel(value)
 
 
-def _places(x: Array, k: Array) -> Array:
+def places_of(x: Array, k: Array) -> Array:
     """Where in the flattened x the items at index k of its last axis lie."""
     places: Array = np.arange(0, x.size, x.shape[-1])
     places += k.ravel().astype(np.intp, copy=False)

@@ -140,7 +140,7 @@ class _Script:
         kind = self.problem.type_of(name) if floating else np.dtype(np.int64)
         if array.size > MOST:
             return np.broadcast_to(kind.type(0), array.shape)
-        return array.astype(kind)
+        return np.asarray(array, kind)
 
     def _literal(self, name: str, array: Array, asked: bool) -> str:
         if array.size > MOST:

@@ -82,7 +82,9 @@ def _units(value: float) -> int:
 def few_parts(flat: Any) -> list[float]:
     """About a hundred numbers whose sum is that of all, the rounding errors on the way averaged out."""
     rest: list[float] = []
-    width = 64 if flat.size > 4096 and not _repeats(flat) else 16
+    width = 16
+    if flat.size > 4096 and not _repeats(flat):
+        width = 512 if flat.size > 32_768 else 64
     while flat.size > FEW:
         whole = flat.size - flat.size % width
         rest += _floats(flat[whole:])

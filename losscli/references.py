@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,14 +41,15 @@ def references(problem: Problem, value: object) -> tuple[Reference, ...]:
 
 
 def _tensors(problem: Problem, few: bool) -> dict[str, np.ndarray]:
-    """The tensors; floating-point numbers, if they are few, in the computing type."""
-    return {
-        name: np.asarray(array, problem.type_of(name))
-        if few
-        and (array.dtype.kind in "fc" or problem.loss.tensors[name].tensor.holds == "numbers")
-        else array
-        for name, array in problem.tensors.items()
-    }
+    """The tensors; if they are few as arrays, floating-point numbers in the computing type."""
+
+    def as_computed(name: str, array: Any) -> np.ndarray:
+        numbers = problem.loss.tensors[name].tensor.holds == "numbers"
+        kind = problem.type_of(name) if numbers or array.dtype.kind in "fc" else None
+        return np.asarray(array, kind)
+
+    given = problem.tensors.items()
+    return {name: as_computed(name, array) if few else array for name, array in given}
 
 
 def _computed(problem: Problem, guesses: Iterator[Guess]) -> Iterator[Reference]:

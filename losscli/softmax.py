@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from losscli.numerics import pick, put, row_sums
+from losscli.numerics import places_of, put, row_sums
 from losscli.parameters import Array
 
 
@@ -28,7 +29,7 @@ class Softmax(NamedTuple):
     def surprise(self) -> Array:
         """Minus the log of the probability of the class set apart."""
         found: Array = np.log1p(self.rest / self.unit)
-        far = self.unit < np.ldexp(0.5, -(np.finfo(self.unit.dtype).maxexp // 4))
+        far = self.unit < _limits(self.unit.dtype).unit
         if far.any():  # the odds may be infinite; this class is not the largest, so nothing cancels
             logs = self.shift - self.score + np.log(self.unit + self.rest)
             found[far] = logs[far]
@@ -52,6 +53,28 @@ class Softmax(NamedTuple):
         return p
 
 
+class _Limits(NamedTuple):
+    """Where the exps of a type begin to lose what counts."""
+
+    low: float  # scores of labels and largest scores between `low` and `high` need no shift: their odds
+    high: float  # do not overflow
+    deep: float  # below this largest score, probabilities above the least may have smaller exps
+    least: float  # the exps of this are among the least of the normal numbers; below it exp is slow
+    nothing: float  # below this exps are 0
+    unit: float  # less than the exp of `low`
+    rest: float  # underflow may have taken digits from a smaller sum
+
+
+@cache
+def _limits(dtype: np.dtype[Any]) -> _Limits:
+    info = np.finfo(dtype)
+    bits, tiny, eps = float(np.log(2) * info.maxexp), float(info.tiny), float(info.eps)
+    low, deep, least = -bits / 4, float(np.log(eps)), float(np.log(tiny)) + 1
+    return _Limits(
+        low, bits / 2, deep, least, least + deep - 2, float(np.exp(low) / 2), tiny / eps**2
+    )
+
+
 def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
     """The parts of a softmax over the last axis, (..., C) with C >= 1.
 
@@ -59,18 +82,26 @@ def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
     only those rows are shifted by the largest score whose exps might leave the type's range.
     """
     flat = np.ascontiguousarray(scores.reshape(-1, scores.shape[-1]))
-    apart = flat.argmax(-1) if label is None else label.ravel()
-    score = pick(flat, apart)
-    shift = score if label is None else _shift(flat, score)
-    exps = _exps(flat, shift)
-    unit, rest = _set_apart(exps, apart)
-    info = np.finfo(flat.dtype)
-    small = rest < info.tiny / info.eps**2  # underflow may have taken digits from it
+    if label is None:
+        apart = flat.argmax(-1)
+        places = places_of(flat, apart)
+        score = shift = flat.reshape(-1).take(places)
+    else:
+        highest = flat.max(initial=-np.inf)  # before the labels, as it brings all into the cache
+        apart = label.ravel()
+        places = places_of(flat, apart)
+        score = flat.reshape(-1).take(places)
+        shift = _shift(flat, score, highest)
+    exps, unit = _exps(flat, shift), np.exp(score - shift)
+    exps.reshape(-1)[places] = 0
+    rest = row_sums(exps)
+    small = rest < _limits(flat.dtype).rest
     if small.any():  # the class set apart is far ahead
         shift = np.where(small, score, shift)
-        again = _tiny_exps(flat[small], score[small])
-        unit[small], rest[small] = _set_apart(again, apart[small])
-        exps[small] = again
+        unit = np.exp(score - shift)
+        exps[small] = _tiny_exps(flat[small], score[small])
+        exps.reshape(-1)[places] = 0
+        rest[small] = row_sums(exps[small])
     shape = scores.shape[:-1]
     return Softmax(
         apart.reshape(shape),
@@ -82,35 +113,26 @@ def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
     )
 
 
-def _shift(flat: Array, score: Array) -> Array:
-    """What each row (N, C) is shifted by: 0, or its largest score where exps or odds might leave the range."""
-    info = np.finfo(flat.dtype)
-    bits = np.log(2.0) * info.maxexp
-    low, high, lost = -bits / 4, bits / 2, np.log(info.eps)
-    least = score.min(initial=np.inf)
-    if flat.max(initial=-np.inf) <= high and least >= low:
-        if least >= lost or np.fmin.reduce(flat, axis=None) >= _least(flat):
-            return np.zeros_like(score)
-    top = pick(flat, flat.argmax(-1))
+def _shift(flat: Array, score: Array, highest: float) -> Array:
+    """What each row (N, C) is shifted by: 0, or its largest score where exps or odds might be lost."""
+    low, high, deep, least, *_ = _limits(flat.dtype)
+    lowest = score.min(initial=np.inf)
+    bounded = highest <= high and lowest >= low
+    if bounded and (lowest >= deep or np.fmin.reduce(flat, axis=None) >= least):
+        return np.zeros_like(score)
+    top = flat.reshape(-1).take(places_of(flat, flat.argmax(-1)))
     fine = (top <= high) & (score >= low)
-    deep = fine & (top < lost)  # probabilities above the type's least may have smaller exps
-    fine[deep] = flat[deep].min(-1, initial=np.inf) >= _least(flat)
+    doubtful = fine & (top < deep)
+    fine[doubtful] = flat[doubtful].min(-1, initial=np.inf) >= least
     shift: Array = np.where(fine, 0, top)
     return shift
 
 
-def _set_apart(exps: Array, apart: Array) -> tuple[Array, Array]:
-    """The exp of the class set apart, which becomes 0, and the sum of the others."""
-    unit = pick(exps, apart)
-    put(exps, apart, 0)
-    return unit, row_sums(exps)
-
-
 def _exps(flat: Array, shift: Array) -> Array:
-    """exp(flat - shift) by rows, with 0 for the least of the normal numbers and below, where exp is slow."""
+    """exp(flat - shift) by rows, with 0 for the least of the normal numbers and below."""
     z = flat - shift[:, None] if shift.any() else flat
     own = None if z is flat else z
-    least = _least(z)
+    least = _limits(z.dtype).least
     if not np.fmin.reduce(z, axis=None, initial=0) < least:
         found: Array = np.exp(z, out=own)
         return found
@@ -124,13 +146,9 @@ def _exps(flat: Array, shift: Array) -> Array:
 def _tiny_exps(flat: Array, shift: Array) -> Array:
     """exp(flat - shift) by rows, to the last digit, where nearly all underflow."""
     z = flat - shift[:, None]
-    above = ~(z < _least(z) + np.log(np.finfo(z.dtype).eps) - 2)
-    return np.exp(z, out=np.zeros_like(z), where=above)
-
-
-def _least(x: Array) -> float:
-    """The exp of this is among the least of the normal numbers."""
-    return float(np.log(np.finfo(x.dtype).tiny)) + 1
+    above = ~(z < _limits(z.dtype).nothing)
+    found: Array = np.exp(z, out=np.zeros_like(z), where=above)
+    return found
 
 
 def log_softmax(scores: Array) -> Array:

@@ -305,7 +305,7 @@ def test_poisson_nll_of_huge_counts(dtype: Any, y: float, log_input: bool) -> No
                 assert error <= 256 * np.finfo(dtype).eps * max(rate, t), (x, count)
 
 
-@pytest.mark.parametrize("eps", [1e-8, 0.25, 1e-300])
+@pytest.mark.parametrize("eps", [1e-8, 0.1, 0.11, 0.25, 1.0, 1e-300])
 @pytest.mark.parametrize("y", [0.0, 2.0, 1e3, 1e6])
 def test_poisson_nll_of_rates(y: float, eps: float) -> None:
     """Around 1 the logarithm is as small as the rounding of x + eps, and y may be large."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from losscli import engine
 from losscli.cli import cluster, run
 from losscli.cli.options import Common, Request
 from losscli.cli.talk import Talk
@@ -158,6 +160,20 @@ def test_a_record_of_all(folder: Path, address: str) -> None:
         assert there.out == here.out
 
 
+@needs_dask
+@pytest.mark.filterwarnings("ignore")
+def test_who_waits_is_told_how_much_is_done(
+    folder: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    plan = cluster.plan(request("cross-entropy", input="x-*.npy", target="y-*.npy"))
+    seen: list[float] = []
+    done = cluster.compute(plan, address, None, seen.append)
+    assert plan.problem is not None and done.record.value == plan.problem.value()
+    assert len(seen) == len(plan.parts) and seen == sorted(seen)
+    assert seen[-1] == pytest.approx(plan.size)
+
+
 TRIPLETS = [
     *("compute", "triplet-margin-with-distance", "--distance", "slow:distance"),
     *(f"--{name}={name}.npy" for name in ("anchor", "positive", "negative")),
@@ -215,7 +231,7 @@ def test_ctrl_c_ends_at_once(folder: Path) -> None:
     os.killpg(there.pid, signal.SIGINT)  # as a terminal does
     began = time.monotonic()
     out, err = there.communicate(timeout=60)
-    assert (there.returncode, out, err) == (130, "", "")
+    assert (out, err, there.returncode) == ("", "", 130)
     assert time.monotonic() - began < 30
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
@@ -285,13 +301,23 @@ def test_how_a_request_is_cut(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     }
     blocks = cluster.plan(request("cross-entropy", input="x-*.npy", target="y-*.npy"))
     assert blocks.problem is not None
-    indices = [index for part in blocks.parts for index in part.blocks or ()]
+    assert all(part.blocks for part in blocks.parts)
+    indices = [index for part in blocks.parts for index in part.blocks.indices()]
     assert indices == [*blocks.problem.blocks()]
     assert blocks.size == sum(
         one.size * one.dtype.itemsize for one in blocks.problem.tensors.values()
     )
     assert together(blocks).value == blocks.problem.value()
     assert together(blocks).batch == blocks.problem.batch == 13051
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (70,), (2, 90), (3, 2, 50), (1,), ()])
+def test_blocks_are_packed(shape: tuple[int, ...]) -> None:
+    for seams in ((), (1, 2)) if shape and shape[0] > 2 else ((),):
+        indices = tuple(engine.cut(shape or (1,), 20, seams))
+        assert tuple(cluster.Blocks.of(indices).indices()) == indices
+    many = tuple(engine.cut((40_000, 8), 100))
+    assert len(pickle.dumps(cluster.Blocks.of(many))) < 20 * len(many)
 
 
 def test_a_tensor_for_all_rows_keeps_shards_whole(

@@ -23,7 +23,8 @@ from losscli.errors import (
     UsageError,
 )
 from losscli.losses import NAMES, load
-from losscli.reduction import ExactSum, Total
+from losscli.numerics import room
+from losscli.reduction import ExactSum, Total, pairwise
 
 rng = np.random.default_rng(12)
 EPS = float(np.finfo(float).eps)
@@ -290,6 +291,35 @@ def test_a_sum_passes_over_the_largest_float_and_back() -> None:
     parts = [ExactSum.of(v) for v in (1e308, 1e308, -1e308, -1e308)]
     back_and_forth = (parts[0] + parts[2]) + (parts[1] + parts[3])
     assert float(back_and_forth) == float(sum(parts, ExactSum())) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [0, 1, 2047, 8 * 2048 - 1, 8 * 2048, 8 * 2048 + 1, 200_001])
+def test_a_sum_of_many_is_as_exact_as_a_pairwise_one(size: int, dtype: type) -> None:
+    x = np.random.default_rng(size).random(size + 3).astype(dtype)
+    for values in (
+        x[3:],
+        x[: size // 2 * 2].reshape(2, -1).T,
+    ):  # also where they do not lie in order
+        truth = math.fsum(map(float, values.ravel()))
+        assert abs(pairwise(values) - truth) <= 4 * np.finfo(dtype).eps * truth
+    for last in (np.inf, np.nan):
+        values = np.append(x, dtype(last))
+        assert np.array_equal(pairwise(values), last, equal_nan=True)
+    assert pairwise(np.ones(size, bool)) == size
+
+
+# ---- rooms
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (3, 0), (3, 7), (2, 3, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_a_room_is_like_its_model_and_starts_at_a_line(shape: tuple[int, ...], dtype: type) -> None:
+    model = np.broadcast_to(np.ones((), dtype), shape)
+    found = room(model)
+    assert (found.shape, found.dtype) == (model.shape, model.dtype)
+    assert found.flags.c_contiguous and found.flags.writeable
+    assert found.ctypes.data % 64 == 0
 
 
 # ---- the largest

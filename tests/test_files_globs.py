@@ -84,13 +84,12 @@ def test_a_small_npy_stays_in_its_file() -> None:
     assert all(isinstance(piece, Piece) and isinstance(piece.file, Path) for piece in pieces)
 
 
-def test_many_numbers_from_text_go_to_one_scratch_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_numbers_from_text_go_to_a_scratch_file(monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = numbered("csv", [3, 4, 1, 9])
     monkeypatch.setattr(stored, "LARGE", 100)
     array = load("x-*.csv").array
     assert np.array_equal(array, np.concatenate(arrays))
     assert [type(piece) for piece in array.pieces] == [np.ndarray, Piece, Piece, Piece]
-    assert len({piece.file for piece in array.pieces[1:]}) == 1
 
 
 def test_columns_of_many_files() -> None:
@@ -218,6 +217,12 @@ def test_globs_in_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = output(capsys, "compute", "l1", "run/case.yaml", "--verbose")
     assert out == "0.25\n"
     assert "p-*.csv#p: 6 numbers in 3 files, p-0.csv to p-2.csv" in err
+
+
+def test_a_pattern_that_the_shell_has_put_names_for(capsys: pytest.CaptureFixture[str]) -> None:
+    numbered("npy", [2, 2, 2])
+    args = ("compute", "mse", "--input", "x-0.npy", "x-1.npy", "x-2.npy", "--target", "0")
+    assert "in quotation marks, as in 'x-*.npy'" in output(capsys, *args, code=2)[1]
 
 
 def test_samples_must_be_on_the_first_axis(capsys: pytest.CaptureFixture[str]) -> None:

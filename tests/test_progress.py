@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from losscli.cli import progress
 from losscli.cli.options import Common
 from losscli.engine import Problem
+from losscli.files import read
 from losscli.losses import load
 
 
@@ -82,3 +85,21 @@ def test_each_pass_is_told_up_to_its_end(threads: int, reduction: str) -> None:
     assert told == sorted(told)
     assert told[-1] == problem.count
     assert len(told) == len(list(problem.blocks()))
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
+def test_reading_tells_how_far_it_is(
+    name: str, screen: Screen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    opened = gzip.open if name.endswith("gz") else open
+    with opened(tmp_path / name, "wt") as stream:
+        stream.writelines(f"{i}.5\n" for i in range(100_000))
+    with progress.reading(Common(color=False)):
+        array = read(str(tmp_path / name), label="--input").array
+    assert len(array) == 100_000
+    said = screen.getvalue()
+    assert "reading" in said
+    assert "kB" in said
+    assert said.rstrip("\n").endswith("\x1b[1A\x1b[2K")

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from own_memory import MIB, needs_linux, peak
-from strategies import cases
+from strategies import cases, examples
 
 import losscli
 from losscli import stored
@@ -99,6 +99,21 @@ def test_a_loss_of_stored_arrays_is_that_of_arrays(loss: str, data: st.DataObjec
         taken, expected = other.take(rows), plain.take(rows)
         for name, array in expected.items():
             assert array is None or taken[name].tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize("loss", NAMES)
+def test_a_loss_of_stored_arrays_is_explained_like_one_of_arrays(loss: str) -> None:
+    """Also where they are small, as those of many files are."""
+    for case in examples(loss)[:4]:
+        lie = {
+            name: Stored([array])
+            for name, array in case.tensors.items()
+            if array.ndim and array.dtype.kind in "iufc"
+        }
+        ours, theirs = case.replace(**lie).explain(), case.explain()
+        assert ours.to_dict() == theirs.to_dict()
+        assert ours.to_text() == theirs.to_text()
+        assert ours.to_html() == theirs.to_html()
 
 
 def test_blocks_end_where_files_meet() -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -47,13 +48,38 @@ class Job(NamedTuple):
     common: Common
 
 
+class Blocks(NamedTuple):
+    """Indices of blocks into the rows: packed, as there may be millions, where they cut only one axis."""
+
+    ends: Any  # where each begins and ends on the first axis; or else the indices
+    axes: int = 0  # of the rows, where they are packed
+
+    @classmethod
+    def of(cls, indices: Sequence[Any]) -> Blocks:
+        """These indices."""
+        rest = {axis != slice(None) for index in indices for axis in index[1:]}
+        if not indices or rest - {False} or indices[0][0] == slice(None):
+            return cls(indices)
+        ends = array("q", (end for first, *_ in indices for end in (first.start, first.stop)))
+        return cls(ends, len(indices[0]))
+
+    def indices(self) -> Iterator[Any]:
+        """The indices again."""
+        if not self.axes:
+            yield from self.ends
+            return
+        rest = (slice(None),) * (self.axes - 1)
+        for start, stop in zip(self.ends[::2], self.ends[1::2], strict=True):
+            yield (slice(start, stop), *rest)
+
+
 class Part(NamedTuple):
     """Some of the rows of a job."""
 
     job: Job
     size: float  # in bytes, for those who wait
     files: tuple[str, ...] = ()  # in which they lie, where they are not parts of larger ones
-    blocks: tuple[Any, ...] | None = None  # indices into the rows; None is all of them
+    blocks: Blocks | None = None  # None is all of them
     is_first: bool = True
 
 
@@ -168,9 +194,9 @@ def _ranges(job: Job, problem: Problem) -> Iterator[Part]:
     most = min(LARGE, -(-count // MANY))
     blocks = problem.blocks()
     first = tuple(islice(blocks, most))
-    yield Part(job, size * len(first) / max(1, count), blocks=first)
+    yield Part(job, size * len(first) / max(1, count), blocks=Blocks.of(first))
     while some := tuple(islice(blocks, most)):
-        yield Part(job, size * len(some) / count, blocks=some, is_first=False)
+        yield Part(job, size * len(some) / count, blocks=Blocks.of(some), is_first=False)
 
 
 # ---- on a worker
@@ -219,7 +245,7 @@ def _done(part: Part) -> Done:
     talk = Kept()
     if part.blocks is not None:
         problem = _kept(part.job)
-        record = record_of(problem, problem.total_over(part.blocks))
+        record = record_of(problem, problem.total_over(part.blocks.indices()))
         batch = record.batch if part.is_first else 0
         return Done(replace(record, batch=batch), "a part")
     problem = _problem(part.job, talk)

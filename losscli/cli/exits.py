@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -56,11 +58,20 @@ def usage_sentence(error: Any) -> str:
     context = getattr(error, "ctx", None)
     hint = f" Try '{context.command_path} --help'." if context else ""
     if hasattr(error, "possibilities"):
-        near = " or ".join(sorted(error.possibilities or ()))
+        near = " or ".join(_nearest(error.option_name, sorted(error.possibilities or ())))
         question = f" Did you mean {near}?" if near else ""
         return f"There is no option {error.option_name}.{question}{hint}"
     sentence = error.format_message().rstrip()
+    if "extra argument" in sentence and any(map(os.path.exists, re.findall(r"[^\s()]+", sentence))):
+        hint = f" Put a pattern for many files in quotation marks, as in 'x-*.npy'.{hint}"
     return f"{sentence}{'' if sentence.endswith(('.', '?', '!')) else '.'}{hint}"
+
+
+def _nearest(name: str, possible: list[str]) -> list[str]:
+    """Of the options that may be meant those that are much like the name, if any are."""
+    from difflib import get_close_matches
+
+    return get_close_matches(name, possible, cutoff=0.7) or possible
 
 
 def _os_sentence(error: OSError) -> str:

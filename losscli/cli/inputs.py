@@ -14,6 +14,7 @@ from losscli.cli.classes import indices, named_classes
 from losscli.cli.ids import ids as row_ids
 from losscli.cli.ids import key, wanted
 from losscli.cli.options import Request
+from losscli.cli.progress import reading
 from losscli.cli.reduction import chosen_reduction
 from losscli.errors import UsageError
 from losscli.losses import resolve
@@ -60,12 +61,13 @@ def gather(request: Request, id_column: str | None = None) -> Inputs:
 
     loss, common = request.loss, request.common
     threads = numbers.positive("--threads", common.threads)
-    case, id_column = _read_case(request, id_column)
-    values = _given(request, case, id_column)
-    settings = _settings(request, values)
-    options = _options(request, values)
-    alphabet = _alphabet(request, values)
-    loaded = _read_tensors(request, case, values, alphabet)
+    with reading(common):
+        case, id_column = _read_case(request, id_column)
+        values = _given(request, case, id_column)
+        settings = _settings(request, values)
+        options = _options(request, values)
+        alphabet = _alphabet(request, values)
+        loaded = _read_tensors(request, case, values, alphabet)
     _say_what_is_missing(request, case, loaded)
     _refuse_long_rows(request, loaded)
     columns = {name: tuple(one.columns) for name, one in loaded.items() if one.columns}

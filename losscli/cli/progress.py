@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -43,6 +44,38 @@ def watched(problem: Problem, common: Common) -> Iterator[None]:
             problem.watch = None
 
 
+@contextmanager
+def reading(common: Common) -> Iterator[None]:
+    """Shows how far each file is read."""
+    if common.quiet or not on_terminal(sys.stderr):
+        yield
+        return
+    from losscli.files.raw import watcher
+
+    bars: dict[str, Bar] = {}
+
+    def told(origin: str, done: int, size: int) -> None:
+        if origin not in bars:
+            for other in bars.values():
+                other.close()
+            bars[origin] = Bar(f"reading {_short(origin)}", size, common.color)
+        bars[origin].reach(done)
+
+    token = watcher.set(told)
+    try:
+        yield
+    finally:
+        watcher.reset(token)
+        for one in bars.values():
+            one.close()
+
+
+def _short(origin: str, most: int = 24) -> str:
+    """A file's name, not so long that it leaves no room for the bar."""
+    name = os.path.basename(origin)
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 class Bar:
     """A bar that shows itself when the work turns out to be long."""
 
@@ -63,6 +96,8 @@ class Bar:
         """Take the bar away."""
         if self.shown is not None:
             self.shown.stop()
+            self.shown = None
+            self.began = time.monotonic()
 
     def _show(self) -> Any:
         from rich import progress

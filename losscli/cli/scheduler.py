@@ -36,7 +36,8 @@ def connected(address: str, threads: int | None) -> Iterator[Any]:
         there = stack.enter_context(_workers_here(threads)) if address == LOCAL else address
         client = stack.enter_context(_client(Client, there, address))
         try:
-            yield client
+            with _interrupts():
+                yield client
         except KilledWorker as error:
             raise LosscliError(
                 "--dask: a part was given up, as each worker that had it was lost, the last at "
@@ -49,6 +50,20 @@ def connected(address: str, threads: int | None) -> Iterator[Any]:
                 f"--dask: the workers of {address} have no module {error.name}; install "
                 "losscli there too."
             ) from None
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Lets Ctrl-C be Ctrl-C, whatever Dask raises on the way out of it."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause from None
+            cause = cause.__cause__ or cause.__context__
+        raise
 
 
 @contextmanager

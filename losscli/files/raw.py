@@ -10,8 +10,9 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from losscli.errors import MissingSource, SourceError
 from losscli.stored import Scratch
 
 Opener = Callable[[], BinaryIO]
+Watcher = Callable[
+    [str, int, int], None
+]  # is told a file's name, how far it is read, how large it is
+watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 _GZIP = b"\x1f\x8b"
 _STEP = 1 << 20  # bytes
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -75,8 +80,27 @@ def raw_of_file(path: Path, origin: str, *, unpack: bool) -> Raw:
             with path.open("rb") as stream:
                 return _raw_of(_kept(stream), origin)
     if unpack:
-        return Raw(origin, lambda: _unpacked(path))
-    return Raw(origin, lambda: path.open("rb"), path)
+        return Raw(origin, lambda: _unpacked(_opened(path, origin)))
+    return Raw(origin, lambda: _opened(path, origin), path)
+
+
+class _Told(io.FileIO):
+    """A file that says how far it has been read."""
+
+    def __init__(self, path: Path, origin: str, tell: Watcher) -> None:
+        super().__init__(path)
+        self.origin, self.watcher = origin, tell
+        self.size = os.fstat(self.fileno()).st_size
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        self.watcher(self.origin, super().tell(), self.size)
+        return count or 0
+
+
+def _opened(path: Path, origin: str) -> BinaryIO:
+    tell = watcher.get()
+    return path.open("rb") if tell is None else io.BufferedReader(_Told(path, origin, tell))
 
 
 def raw_of_standard_input(stream: BinaryIO | None) -> Raw:
@@ -132,10 +156,12 @@ def sentences(origin: str) -> Iterator[None]:
         raise SourceError(f"{origin}: nested too deep.") from None
 
 
-def _unpacked(file: Path | BinaryIO) -> BinaryIO:
+def _unpacked(packed: BinaryIO) -> BinaryIO:
     import gzip
 
-    return cast(BinaryIO, gzip.open(file, "rb"))
+    found: Any = gzip.open(packed, "rb")  # noqa: SIM115
+    found.myfileobj = packed  # so that both are closed together
+    return cast(BinaryIO, found)
 
 
 def reason(error: BaseException) -> str:

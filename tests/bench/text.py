@@ -1,7 +1,5 @@
 """Reading text, side by side with numpy.loadtxt and with pandas and Polars where they are installed.
 
-    python tests/bench/text.py [MEGABYTES]
-
 A table of ten columns and one of a thousand, each with few digits and with all that a float64 has. All
 readers take turns in one process; each figure is the median of several turns. A ratio above 1 says that
 losscli is faster. `losscli` is with Polars where that is installed, `without` is without it.
@@ -10,19 +8,16 @@ losscli is faster. `losscli` is with Polars where that is installed, `without` i
 from __future__ import annotations
 
 import importlib.util
-import statistics
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from timing import in_turn
 
 from losscli.files import fast, read
 
-RUNS = 7
 MEGABYTES = 50
 
 
@@ -65,25 +60,13 @@ def _without_polars(path: Path) -> Any:
         fast.is_there = is_there
 
 
-def seconds(what: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """The median seconds of each, run in turn."""
-    times: dict[str, list[float]] = {name: [] for name in what}
-    for run in range(RUNS + 1):
-        for name, one in what.items():
-            start = time.perf_counter()
-            one()
-            if run:  # the first one warms up
-                times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(taken) for name, taken in times.items()}
-
-
 def rows(size: int) -> Iterator[str]:
     """The lines of a table of figures."""
     yield "| table | reader | MB/s | losscli is faster | without Polars it is |"
     yield "|---|---|--:|--:|--:|"
     with tempfile.TemporaryDirectory() as folder:
         for name, path in tables(Path(folder), size):
-            taken = seconds(readers(path))
+            taken = in_turn(readers(path))
             for reader, one in taken.items():
                 speed = path.stat().st_size / one / 1e6
                 ratios = (one / taken[ours] for ours in ("losscli", "without"))
@@ -94,12 +77,10 @@ def rows(size: int) -> Iterator[str]:
                 )
 
 
-def main(arguments: list[str]) -> None:
-    """Measure and print the table."""
-    size = int(arguments[0]) if arguments else MEGABYTES
-    for row in rows(size * 1_000_000):
+def section() -> list[str]:
+    """The table of figures."""
+    found = []
+    for row in rows(MEGABYTES * 1_000_000):
         print(row, flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        found.append(row)
+    return found

@@ -13,26 +13,29 @@ RUNS = 7
 
 
 def side_by_side(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
-    """The median seconds of both, after one run of each that does not count."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for run in range(RUNS + 1):
-        for kept, what in zip(times, (ours, theirs), strict=True):
-            start = time.perf_counter()
-            what()
-            if run:
-                kept.append(time.perf_counter() - start)
-    return statistics.median(times[0]), statistics.median(times[1])
+    """The median seconds of both."""
+    found = in_turn({"ours": ours, "theirs": theirs})
+    return found["ours"], found["theirs"]
 
 
 def processes(
     commands: Mapping[str, Sequence[str]], cwd: Path, runs: int = RUNS
 ) -> dict[str, float]:
-    """The median seconds of whole processes, run in turn."""
-    times: dict[str, list[float]] = {name: [] for name in commands}
+    """The median seconds of whole processes."""
+
+    def process(command: Sequence[str]) -> Callable[[], Any]:
+        return lambda: subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+
+    return in_turn({name: process(command) for name, command in commands.items()}, runs)
+
+
+def in_turn(what: Mapping[str, Callable[[], Any]], runs: int = RUNS) -> dict[str, float]:
+    """The median seconds of each, after one run of each that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in what}
     for run in range(runs + 1):
-        for name, command in commands.items():
+        for name, one in what.items():
             start = time.perf_counter()
-            subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+            one()
             if run:
                 times[name].append(time.perf_counter() - start)
     return {name: statistics.median(found) for name, found in times.items()}

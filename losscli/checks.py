@@ -86,7 +86,9 @@ def class_indices(
     """
     if not block.size:
         return
-    if int(block.min()) >= 0 and int(block.max()) < classes:
+    if int(block.view(f"{block.dtype.byteorder}u{block.itemsize}").max()) < classes:
+        return  # none is below 0 either, which as an unsigned number would be large
+    if ignore == -1 and int(block.min()) >= -1 and int(block.max()) < classes:
         return
     outside = (block < 0) | (block >= classes)
     if ignore is not None:

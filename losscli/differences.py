@@ -74,7 +74,7 @@ def check(problem: Problem, wrt: Sequence[str] | None, grad_output: Any = None) 
         share = problem.share_of(problem.share(grad_output), index, terms.divisor)
         found = terms.gradient(share)
         for name in names:
-            _check_one(problem, block, name, found[name](), share, rows, tally)
+            _check_one(problem, block, name, np.asarray(found[name]()), share, rows, tally)
     return tally.result()
 
 

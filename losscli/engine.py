@@ -20,11 +20,11 @@ import numpy as np
 from losscli import checks
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
 from losscli.layout import Laid, lay_out, shape_text
-from losscli.numerics import finite
+from losscli.numerics import finite, put
 from losscli.parameters import Array, Loss
 from losscli.reduction import ExactSum, Total
 from losscli.stored import Stored, addresses, place_of
-from losscli.work import Show, Terms, quiet
+from losscli.work import Picked, Show, Terms, quiet
 
 if TYPE_CHECKING:
     from losscli.differences import GradientCheck
@@ -162,10 +162,14 @@ class Problem:
             left = {}
             for name in names:
                 piece = found[name]()
-                if not self._is_private(name, piece):
+                if isinstance(piece, Picked):
+                    put(seen[name][index], piece.label, piece.values)
+                    piece = piece.values
+                elif not self._is_private(name, piece):
                     left[name] = piece
                     continue
-                seen[name][index] = piece
+                else:
+                    seen[name][index] = piece
                 if not finite(piece):
                     lost.add(name)
             return left, _total(terms) if total else Total()
@@ -260,7 +264,8 @@ class Problem:
         """Indices into the rows that cut them into blocks."""
         rows = self.rows or (1,)
         width = sum(math.prod(one.inner) for one in self.laid.values() if not one.rowless)
-        most = max(self.loss.rows.least, BLOCK // self.dtype.itemsize // max(1, width))
+        room = BLOCK * self.loss.rows.sparse // self.dtype.itemsize
+        most = max(self.loss.rows.least, room // max(1, width))
         return cut(rows, most, self._seams(rows))
 
     def _seams(self, rows: tuple[int, ...]) -> tuple[int, ...]:

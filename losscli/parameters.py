@@ -117,6 +117,7 @@ class Rows(NamedTuple):
     shape: str
     row: str = "element"  # what a row is called: element, row, sample
     reductions: tuple[str, ...] = ("none", "mean", "sum")
+    sparse: int = 1  # how much larger a block may be, for losses that look at few numbers of a row
     least: int = 1  # rows in a block at least, for losses whose cost is by step, not by element
     layout: Callable[..., Mapping[str, Laid]] | None = None
     told: Callable[..., Mapping[str, int]] | None = None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from losscli.numerics import places_of, put, row_sums
+from losscli.numerics import places_of, plus_each, put, room, row_sums
 from losscli.parameters import Array
 
 
@@ -130,22 +130,21 @@ def _shift(flat: Array, score: Array, highest: float) -> Array:
 
 def _exps(flat: Array, shift: Array) -> Array:
     """exp(flat - shift) by rows, with 0 for the least of the normal numbers and below."""
-    z = flat - shift[:, None] if shift.any() else flat
-    own = None if z is flat else z
+    shifted = shift.any()
+    z = plus_each(flat, -shift) if shifted else flat
+    exps = z if shifted else room(flat)
     least = _limits(z.dtype).least
     if not np.fmin.reduce(z, axis=None, initial=0) < least:
-        found: Array = np.exp(z, out=own)
-        return found
+        return np.exp(z, out=exps)
     normal = z >= least
-    z = np.maximum(z, least, out=own)
-    np.exp(z, out=z)
-    z *= normal
-    return z
+    np.exp(np.maximum(z, least, out=exps), out=exps)
+    exps *= normal
+    return exps
 
 
 def _tiny_exps(flat: Array, shift: Array) -> Array:
     """exp(flat - shift) by rows, to the last digit, where nearly all underflow."""
-    z = flat - shift[:, None]
+    z = plus_each(flat, -shift)
     above = ~(z < _limits(z.dtype).nothing)
     found: Array = np.exp(z, out=np.zeros_like(z), where=above)
     return found
@@ -158,6 +157,6 @@ def log_softmax(scores: Array) -> Array:
 
 def log_probabilities(scores: Array, soft: Softmax) -> Array:
     """The logs of the softmax, from the parts whose class set apart has the largest score."""
-    logs: Array = scores - soft.score[..., None]
+    logs = plus_each(scores, -soft.score)
     logs -= soft.surprise()[..., None]
     return logs

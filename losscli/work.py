@@ -37,9 +37,24 @@ def quiet(equation: str, value: T, note: str = "", **more: Any) -> T:
     return value
 
 
-# The gradient of the result, by tensor, from each term's share in the result. Each is computed when it
-# is called, so that what nobody asked for costs nothing and is not shown.
+# The gradient of the result, by tensor, from each term's share in the result: an array, or `Picked`. Each is
+# computed when it is called, so that what nobody asked for costs nothing and is not shown; only once, as
+# it may take the arrays of the value for its own.
 Gradients = Mapping[str, Callable[[], Any]]
+
+
+class Picked(NamedTuple):
+    """A gradient that is 0 but for one class of each row, which is all that is written of it."""
+
+    values: Array  # (rows...)
+    label: Array  # (rows...), the class
+    classes: int
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The whole table."""
+        whole = np.zeros((*self.values.shape, self.classes), self.values.dtype)
+        np.put_along_axis(whole, self.label[..., None], self.values[..., None], -1)
+        return whole if dtype is None else whole.astype(dtype)
 
 
 class Terms(NamedTuple):

@@ -12,7 +12,7 @@ from losscli import checks
 from losscli.errors import KindError, UsageError
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row, shape_text
-from losscli.numerics import label_weights, labels_of, one_hot, pick, put, row_products, row_sums
+from losscli.numerics import dots, label_weights, labels_of, one_hot, pick, put, row_sums
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.softmax import Softmax, log_probabilities, softmax_parts
 from losscli.work import Gradients, Show, Terms, quiet
@@ -237,6 +237,7 @@ def _of_distributions(
 ) -> Terms:
     """The loss of class probabilities, given or made from class indices by smoothing."""
     classes = input.shape[-1]
+    input, target = np.ascontiguousarray(input), np.ascontiguousarray(target)
     soft = softmax_parts(input)
     _show_log_of_sum(input, soft, show)
     of_labels = target.ndim < input.ndim
@@ -255,7 +256,7 @@ def _of_distributions(
     show(f"q = {text}", q, "target distribution", constants={"C": classes})
     logp = show("logp = input - lse", log_probabilities(input, soft), "log-probabilities")
     wq, wq_text = (q, "q") if weight is None else (weight * q, "weight * q")
-    loss = -row_products(wq, logp)
+    loss = -dots(wq, logp)
     if of_labels and label_smoothing == 1:
         loss += 0 * pick(logp, label)  # PyTorch: 0 times the unsmoothed loss
     text = f"-sum({wq_text} * logp)"

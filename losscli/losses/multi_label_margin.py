@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -11,7 +11,7 @@ from losscli import checks
 from losscli.errors import ShapeError
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
-from losscli.numerics import pick
+from losscli.numerics import flags, pick, plus_each, row_sums
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -94,24 +94,29 @@ def multi_label_margin(
     classes = input.shape[-1]
     hint = "Below 0 there is only -1, which ends the labels of a row."
     checks.class_indices("multi-label-margin", "target", target, classes, -1, negative=hint)
-    live = np.logical_and.accumulate(target >= 0, -1)
-    most = max(1, int(live.sum(-1).max(initial=0)))
-    y = np.where(live, target, -1)[:, :most]
-    row, place = np.nonzero(live)
-    others = input.copy()
-    others[row, target[row, place]] = -np.inf
+    ends = target < 0
+    first = ends.argmax(-1)
+    count = np.where(pick(ends, first), first, target.shape[-1])  # labels of each row
+    most = max(1, int(count.max(initial=0)))
+    live = np.arange(most) < count[:, None]
+    y = np.where(live, target[:, :most], -1)
+    order = np.argsort(-count, kind="stable")  # so that rows with a k-th label come first
+    reach = np.count_nonzero(live, axis=0)
+    others, labels = input[order], y[order]
+    true = np.take_along_axis(others, np.maximum(labels, 0), -1)
+    row, place = np.nonzero(live[order])
+    others[row, labels[row, place]] = -np.inf
 
     def missing(k: int) -> Array:
-        """h of each row's k-th label against every class; -inf where that is no pair."""
-        of_label = np.where(live[:, k], pick(input, y[:, k]), np.inf)
-        h: Array = 1 - of_label[:, None] + others
-        return h
+        """h of each k-th label against every class, in that order; -inf where that is no pair."""
+        return plus_each(others[: reach[k]], 1 - true[: reach[k], k])
 
     def total(divisor: int = 1) -> Array:
         found = np.zeros(len(input), input.dtype)
         for k in range(most):
-            t = np.fmax(missing(k), 0)  # 0 for nan
-            found += (t if divisor == 1 else t / divisor).sum(-1)
+            h = missing(k)
+            t = np.fmax(h, 0, out=h)  # 0 for nan
+            found[order[: reach[k]]] += row_sums(t if divisor == 1 else t / divisor)
         return found
 
     loss = total() / classes
@@ -119,23 +124,28 @@ def multi_label_margin(
     if huge:  # the sum overflows, its C-th part may not
         loss = total(classes)
     if show is not quiet:
-        true = (y[..., None] == np.arange(classes)).any(1)
-        pairs = live[:, :most, None] & ~true[:, None]
+        known = (y[..., None] == np.arange(classes)).any(1)
+        pairs = live[..., None] & ~known[:, None]
+        table = np.full((most, *input.shape), -np.inf, input.dtype)
+        for k in range(most):
+            table[k, order[: reach[k]]] = missing(k)
         of_pairs, of_labels = ("t / C", "sum(s)") if huge else ("t", "sum(s) / C")
-        _show_pairs(y, [missing(k) for k in range(most)], pairs, of_pairs, classes, show)
+        _show_pairs(y, table, pairs, of_pairs, classes, show)
         show(f"l = {of_labels}", loss, "loss of the row", constants={"C": classes})
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            d = np.zeros(input.shape, input.dtype)
-            rows = np.arange(len(d))
+            counted = np.zeros(others.shape, others.dtype)
             for k in range(most):
-                on = missing(k) > 0
-                d += on
-                d[rows, y[:, k]] -= on.sum(-1)
+                rows = np.arange(reach[k])
+                on = flags(missing(k) > 0, others[: reach[k]])
+                counted[: reach[k]] += on
+                counted[rows, labels[rows, k]] -= row_sums(on)
+            d = np.empty_like(counted)
+            d[order] = counted
             d *= (share / classes)[:, None]
             if show is not quiet:
-                _show_counts(y, [missing(k) for k in range(most)], pairs, show)
+                _show_counts(y, table, pairs, show)
             return show(
                 "d_input = share / C * (sum(on, K) - sum(where(y == c, n, 0), K))",
                 d,
@@ -148,13 +158,13 @@ def multi_label_margin(
 
 
 def _show_pairs(
-    y: Array, missing: Sequence[Array], pairs: Array, text: str, classes: int, show: Show
+    y: Array, missing: Array, pairs: Array, text: str, classes: int, show: Show
 ) -> None:
     """Every pair of a label and another class."""
     show("y = target", y, "labels before the first -1", axes=("row", "K"), cells=y >= 0)
     h = show(
         "h = 1 - pick(input, y) + input",
-        np.stack(missing, 1),
+        np.moveaxis(missing, 0, 1),
         "missing, true against other",
         cells=pairs,
         picks="y",
@@ -171,9 +181,9 @@ def _show_pairs(
     )
 
 
-def _show_counts(y: Array, missing: Sequence[Array], pairs: Array, show: Show) -> None:
+def _show_counts(y: Array, missing: Array, pairs: Array, show: Show) -> None:
     """Which pairs have a slope, and how many of each label's."""
-    on = (pairs & (np.stack(missing, 1) > 0)).astype(missing[0].dtype)
+    on = (pairs & (np.moveaxis(missing, 0, 1) > 0)).astype(missing.dtype)
     show(
         "on = where(h > 0, 1, 0)", on, "on or off the hinge", cells=pairs, picks="y", pairs="table"
     )

@@ -11,7 +11,7 @@ from losscli import checks
 from losscli.errors import ShapeError
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
-from losscli.numerics import mean_over, one_hot, pick, put
+from losscli.numerics import flags, mean_over, one_hot, pick, plus_each, put, row_sums, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -91,10 +91,10 @@ def multi_margin(
     classes = input.shape[-1]
     checks.class_indices("multi-margin", "target", target, classes)
     true = pick(input, target)
-    h = margin - true[..., None] + input
-    t = np.fmax(h, 0)  # 0 for nan
-    t = t * t if p == 2 else t
-    put(t, target, np.zeros_like(true))
+    h = plus_each(input, margin - true)
+    missing = np.fmax(h, 0, out=h if show is quiet else None)  # 0 for nan
+    put(missing, target, 0)
+    t = missing * missing if p == 2 else missing
     others = np.arange(classes) != target[..., None] if show is not quiet else None
     show(
         "h = margin - pick(input, target) + input",
@@ -118,7 +118,7 @@ def multi_margin(
             "w = pick(weight, target)", weight[target], "weight of the true class", picks="target"
         )
         finite = bool(np.isfinite(w).all())
-        cost, text = w[..., None] * t, "w * t"
+        cost, text = times(w[..., None], t), "w * t"
         if not finite:  # PyTorch multiplies only what costs something
             cost, text = np.where(t == 0, 0, cost), "where(t == 0, 0, w * t)"
     loss, text = mean_over(cost, classes, text)
@@ -126,15 +126,14 @@ def multi_margin(
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            u = np.fmax(h, 0) if p == 2 else (h > 0).astype(input.dtype)
-            put(u, target, np.zeros_like(true))
+            u = missing if p == 2 else flags(missing > 0, missing)
             show(f"u = where(h > 0, {'h' if p == 2 else '1'}, 0)", u, "slope", cells=others)
             shared = share if weight is None else share * w
             each = f"{'2 * ' if p == 2 else ''}share{'' if weight is None else ' * w'}"
-            d = (p * shared / classes)[..., None] * u
+            d = np.multiply((p * shared / classes)[..., None], u, out=u if show is quiet else None)
             if not finite:
-                d = np.where(u == 0, 0, d)
-            put(d, target, 0 - d.sum(-1))  # 0, not -0
+                d[u == 0] = 0
+            put(d, target, 0 - row_sums(d))  # 0, not -0
             slope = "where(c == target, -sum(u), u)"
             text = f"{each} / C * {slope}"
             if not finite:

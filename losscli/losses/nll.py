@@ -10,9 +10,9 @@ import numpy as np
 from losscli import checks
 from losscli.guesses import PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row
-from losscli.numerics import label_weights, labels_of, pick, put
+from losscli.numerics import label_weights, labels_of, pick
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Picked, Show, Terms, quiet
 
 
 def log_probs_and_labels(input: Array, target: Array, weight: Array | None) -> dict[str, Laid]:
@@ -60,6 +60,7 @@ def nll(
         counts=row_weights,
         counted="the weights of the targets",
         guesses=guesses,
+        sparse=16,
     ),
 ]:
     """Minus the log-probability that was given for the true class.
@@ -121,14 +122,15 @@ def nll(
     loss = show(f"l = {text}", 0 - costs, "loss of the row")  # 0, not -0, where ignored
 
     def gradient(share: Array) -> Gradients:
-        def by_input() -> Array:
+        def by_input() -> Picked:
             slopes = -share if counts is None else -share * counts
             if ignored is not None:
                 slopes[ignored] = 0
-            d = np.zeros(input.shape, input.dtype)
-            put(d, label, slopes)
-            text = f"where(c == target, {'-share * w' if weighted else '-share'}, 0)"
-            return show(f"d_input = {unless_ignored(text)}", d, picks="target")
+            d = Picked(slopes, label, input.shape[-1])
+            if show is not quiet:
+                text = f"where(c == target, {'-share * w' if weighted else '-share'}, 0)"
+                show(f"d_input = {unless_ignored(text)}", np.asarray(d), picks="target")
+            return d
 
         return {"input": by_input}
 

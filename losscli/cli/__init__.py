@@ -68,4 +68,5 @@ def main() -> None:
     if sys.stdin is None:  # closed; reading it then finds nothing
         sys.stdin = io.TextIOWrapper(io.BytesIO())
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # saves starting threads nobody uses
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # it reads beside a thread of ours
     sys.exit(run(sys.argv[1:]))

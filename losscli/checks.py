@@ -86,9 +86,11 @@ def class_indices(
     """
     if not block.size:
         return
-    if int(block.view(f"{block.dtype.byteorder}u{block.itemsize}").max()) < classes:
-        return  # none is below 0 either, which as an unsigned number would be large
-    if ignore == -1 and int(block.min()) >= -1 and int(block.max()) < classes:
+    if ignore == -1:
+        fit = int(block.min()) >= -1 and int(block.max()) < classes
+    else:  # a number below 0 is a large one without its sign
+        fit = int(block.view(f"{block.dtype.byteorder}u{block.itemsize}").max()) < classes
+    if fit:
         return
     outside = (block < 0) | (block >= classes)
     if ignore is not None:

@@ -59,9 +59,7 @@ def finite(x: Array) -> bool:
 def plus_each(x: Array, each: Array) -> Array:
     """x plus one number for each row, (..., C) and (...), in a room of its own."""
     total = room(x)
-    np.copyto(
-        total, each[..., None]
-    )  # a copy and a sum of likes are faster than a sum that broadcasts
+    np.copyto(total, each[..., None])  # two steps of likes are faster than one that broadcasts
     total += x
     return total
 

@@ -54,7 +54,7 @@ def multi_label_margin(
     target: Annotated[Array, Tensor("true class indices, ended by -1", "(N, C) or (C)", "indices")],
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_labels, guesses=guesses)]:
+) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_labels, guesses=guesses, sparse=4)]:
     """How far the scores of the true classes are from beating every other score by 1.
 
     For several classes at once out of many, given as lists of their indices: the hinge loss of every
@@ -135,13 +135,13 @@ def multi_label_margin(
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            counted = np.zeros(others.shape, others.dtype)
+            counted = np.zeros(others.shape, np.float32)  # pairs, which are few
             for k in range(most):
                 rows = np.arange(reach[k])
-                on = flags(missing(k) > 0, others[: reach[k]])
+                on = flags(missing(k) > 0, counted[: reach[k]])
                 counted[: reach[k]] += on
                 counted[rows, labels[rows, k]] -= row_sums(on)
-            d = np.empty_like(counted)
+            d = np.empty_like(others)
             d[order] = counted
             d *= (share / classes)[:, None]
             if show is not quiet:

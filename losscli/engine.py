@@ -7,24 +7,22 @@ cache; a block is views of the tensors, cast to the computing type, on which the
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
-from itertools import pairwise as neighbours
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from losscli import checks
+from losscli.blocks import cut, default_threads, in_turn, size_of
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
+from losscli.gradient import Gradient
 from losscli.layout import Laid, lay_out, shape_text
-from losscli.numerics import finite, put
 from losscli.parameters import Array, Loss
 from losscli.reduction import ExactSum, Total
 from losscli.stored import Stored, addresses, place_of
-from losscli.work import Picked, Show, Terms, quiet
+from losscli.work import Show, Terms, quiet
 
 if TYPE_CHECKING:
     from losscli.differences import GradientCheck
@@ -80,9 +78,8 @@ class Problem:
         self.laid, self.rows = lay_out(loss, self.tensors)
         self.told = loss.rows.told(**self.tensors) if loss.rows.told else {}
         self.zeros: Callable[..., Array] = np.zeros  # makes the arrays of results
-        self.watch: Callable[[int], None] | None = (
-            None  # is told how many rows are done, in each pass
-        )
+        # is told how many rows are done, in each pass
+        self.watch: Callable[[int], None] | None = None
         self.warnings: list[str] = []
         self.remarks: set[str] = set()
 
@@ -105,14 +102,14 @@ class Problem:
     def terms(self) -> Array:
         """The loss of every row, unreduced."""
         values = self.zeros(self.rows or (1,), self.dtype)
-        for index, block in self._each_block(lambda terms: terms.values):
+        for index, block in self._each_block(lambda terms, _: terms.values):
             values[index] = block
         return values.reshape(self.rows)
 
     @cached_property
     def total(self) -> Total:
         """The total over all rows."""
-        parts = self._each_block(_total)
+        parts = self._each_block(lambda terms, _: _total(terms))
         return sum((part for _, part in parts), Total())
 
     def total_over(self, blocks: Iterable[Any]) -> Total:
@@ -149,48 +146,26 @@ class Problem:
         above, of the result's shape; 1 by default, so that with `none` the gradient is of the sum.
         With `total` the total over all rows is found on the way.
         """
-        names = self.wrt(wrt)
+        result = Gradient(self, self.wrt(wrt))
         share = self.share(grad_output)
-        out = {name: self.zeros(self.tensors[name].shape, self.type_of(name)) for name in names}
-        seen = {name: self._seen(name, array) for name, array in out.items()}
-        lost: set[str] = set()
 
-        def work(terms: Terms, index: Any) -> tuple[dict[str, Array], Total]:
-            """Writes the gradients that no other block touches, returns the others."""
+        def work(terms: Terms, index: Any) -> tuple[Total, dict[str, Array]]:
+            part = _total(terms) if total else Total()
             self.remarks |= {terms.remark} if terms.remark else set()
             found = terms.gradient(self.share_of(share, index, terms.divisor))
-            left = {}
-            for name in names:
-                piece = found[name]()
-                if isinstance(piece, Picked):
-                    put(seen[name][index], piece.label, piece.values)
-                    piece = piece.values
-                elif not self._is_private(name, piece):
-                    left[name] = piece
-                    continue
-                else:
-                    seen[name][index] = piece
-                if not finite(piece):
-                    lost.add(name)
-            return left, _total(terms) if total else Total()
+            return part, result.write(found, index)
 
         whole = Total()
-        added: set[str] = set()
-        for index, (left, part) in self._each_block(work, with_index=True):
+        for index, (part, left) in self._each_block(work):
             whole += part
-            added |= left.keys()
-            for name, piece in left.items():
-                with np.errstate(all="ignore"):  # inf and -inf may meet here
-                    _add_broadcast(seen[name], piece, len(self.laid[name].letters), index)
-        lost |= {name for name in added if not np.isfinite(out[name]).all()}
+            result.add(left, index)
         if total:
             self.total = whole
-        for name, array in out.items():
-            if name in lost:
-                from losscli import autopsy
+        for name in result.not_finite():
+            from losscli import autopsy
 
-                self.warnings.append(autopsy.of_gradient(self, name, array))
-        return out
+            self.warnings.append(autopsy.of_gradient(self, name, result.arrays[name]))
+        return result.arrays
 
     def value_and_gradient(
         self, wrt: Sequence[str] | None = None, grad_output: Any = None
@@ -212,7 +187,7 @@ class Problem:
         """
         best: list[tuple[float, int]] = []
         total = Total()
-        for index, (values, part) in self._each_block(lambda t: (t.values, _total(t))):
+        for index, (values, part) in self._each_block(lambda t, _: (t.values, _total(t))):
             total += part
             keys = np.where(np.isnan(values), np.inf, values).ravel()
             least = np.partition(keys, -most)[-most] if keys.size > most else -np.inf
@@ -227,7 +202,7 @@ class Problem:
 
     def first_not_finite(self) -> tuple[int, ...] | None:
         """The index of the first row whose loss is nan or infinite."""
-        for index, lost in self._each_block(lambda terms: ~np.isfinite(terms.values)):
+        for index, lost in self._each_block(lambda t, _: ~np.isfinite(t.values)):
             if lost.any():
                 inside = np.unravel_index(int(np.argmax(lost)), lost.shape)
                 whole = tuple((s.start or 0) + int(j) for s, j in zip(index, inside, strict=True))
@@ -413,38 +388,19 @@ class Problem:
         }
         return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
 
-    def _each_block(
-        self, use: Callable[..., T], *, with_index: bool = False
-    ) -> Iterator[tuple[Any, T]]:
-        """`use` on the terms of every block, in order, on several threads where that may help."""
-        done = 0
-        for index, found in self._in_turn(use, with_index):
-            if self.watch is not None:
-                spans = zip(self.rows or (1,), index, strict=True)
-                done += math.prod(len(range(*span.indices(n))) for n, span in spans)
-                self.watch(done)
-            yield index, found
+    def _each_block(self, use: Callable[[Terms, Any], T]) -> Iterator[tuple[Any, T]]:
+        """`use` on the terms of every block and its index, in order, on several threads maybe."""
 
-    def _in_turn(self, use: Callable[..., T], with_index: bool) -> Iterator[tuple[Any, T]]:
         def work(index: Any) -> tuple[Any, T]:
             with np.errstate(all="ignore"):
-                terms = self._run_at(index)
-                return index, use(terms, index) if with_index else use(terms)
+                return index, use(self._run_at(index), index)
 
-        indices = self.blocks()
-        first = list(islice(indices, 4))  # so few are done before a thread has started
-        yield from map(work, first)
-        if self.threads == 1:
-            yield from map(work, indices)
-            return
-        if not (batch := list(islice(indices, 8 * self.threads))):
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(self.threads) as pool:
-            while batch:
-                yield from pool.map(work, batch)
-                batch = list(islice(indices, 8 * self.threads))
+        done = 0
+        for index, found in in_turn(work, self.blocks(), self.threads):
+            if self.watch is not None:
+                done += size_of(index, self.rows or (1,))
+                self.watch(done)
+            yield index, found
 
     def _run_at(self, index: Any) -> Terms:
         try:
@@ -484,67 +440,14 @@ class Problem:
         real = tensor.holds == "numbers" or self.tensors[name].dtype.kind == "f"
         return real and (self._has_gradient(needs) if isinstance(needs, str) else needs)
 
-    def _is_private(self, name: str, piece: Array) -> bool:
-        """Whether a gradient's elements belong to one block each: nothing in it was broadcast."""
-        one = self.laid[name]
-        inner = one.inner
-        return (
-            not one.rowless
-            and one.rows == self.rows
-            and piece.shape[piece.ndim - len(inner) :] == inner
-        )
-
     def _part(self, one: Laid, index: Any) -> Array:
         """A block of a tensor; a single row gets a row axis."""
         part = one.part(self.rows, index if self.rows else ())
         return part if self.rows or one.rowless else part[None]
 
-    def _seen(self, name: str, array: Array) -> Array:
-        """The view of a tensor that blocks index; a single row gets a row axis."""
-        one = self.laid[name]
-        seen = one.view(array)
-        return seen if self.rows or one.rowless else seen[None]
-
 
 def _total(terms: Terms) -> Total:
     return Total.of(terms.values, terms.counts, terms.divisor)
-
-
-def cut(shape: tuple[int, ...], rows: int, seams: Sequence[int] = ()) -> Iterator[Any]:
-    """Indices that cut an array of this shape, leading axes first, into blocks of about `rows`.
-
-    No block goes over one of the `seams` in the first axis: the blocks are those of its parts.
-    """
-    if seams:
-        for start, stop in neighbours((0, *seams, shape[0])):
-            for first, *rest in cut((stop - start, *shape[1:]), rows):
-                low, high, _ = first.indices(stop - start)
-                yield (slice(start + low, start + high), *rest)
-        return
-    if math.prod(shape) <= rows:
-        if math.prod(shape):
-            yield (slice(None),) * len(shape)
-        return
-    axis, tail = len(shape) - 1, 1
-    while tail * shape[axis] <= rows:
-        tail *= shape[axis]
-        axis -= 1
-    step = max(1, rows // tail)
-    rest = (slice(None),) * (len(shape) - axis - 1)
-    for lead in np.ndindex(*shape[:axis]):
-        whole = tuple(slice(i, i + 1) for i in lead)
-        for start in range(0, shape[axis], step):
-            yield (*whole, slice(start, start + step), *rest)
-
-
-def default_threads() -> int:
-    """LOSSCLI_THREADS, else as many as the process may use."""
-    text = os.environ.get("LOSSCLI_THREADS", "")
-    if not text:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"LOSSCLI_THREADS is {text!r}; expected a whole number, at least 1.")
-    return int(text)
 
 
 def _as_array(loss: str, name: str, value: Any) -> Any:
@@ -557,16 +460,3 @@ def _as_array(loss: str, name: str, value: Any) -> Any:
             f"{loss}: {name} is a list whose rows have different lengths; make them equally long."
         ) from None
     return array.astype(np.float64) if not array.size and array.dtype.kind == "O" else array
-
-
-def _add_broadcast(seen: Array, piece: Array, letters: int, index: Any) -> None:
-    """Add a block's gradient to that of a tensor that was broadcast to the rows, or has none."""
-    if piece.ndim - letters != len(index):  # the loss has summed over the rows
-        seen += piece
-        return
-    missing = piece.ndim - seen.ndim
-    piece = piece.sum(tuple(range(missing)))
-    narrow = tuple(i for i in range(seen.ndim) if seen.shape[i] == 1)
-    own = index[missing:]
-    place = tuple(slice(None) if i in narrow else own[i] for i in range(len(own)))
-    seen[place] += piece.sum(narrow, keepdims=True)

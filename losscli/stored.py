@@ -77,7 +77,7 @@ class Stored:
         kind = np.result_type(*(piece.dtype for piece in pieces)) if dtype is None else dtype
         self.dtype = np.dtype(kind).newbyteorder("=")
         first = self.pieces[0].shape
-        self.starts = tuple(accumulate((len_(piece) for piece in pieces), initial=0))
+        self.starts = tuple(accumulate((length_of(piece) for piece in pieces), initial=0))
         self.shape = (self.starts[-1], *first[1:])
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
 
@@ -93,7 +93,7 @@ class Stored:
         width = math.prod(self.shape[1:])
         parts = []
         for piece, begin in self._touched(start // max(1, width), -(-stop // max(1, width))):
-            size = len_(piece) * width
+            size = length_of(piece) * width
             low, high = max(0, start - begin * width), min(size, stop - begin * width)
             part = piece.flat(low, high) if isinstance(piece, Piece) else piece.ravel()[low:high]
             parts.append(np.asarray(part, self.dtype))
@@ -276,7 +276,7 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
         return writable(file.stream, 0, shape, dtype)
 
 
-def len_(piece: Piece | Array) -> int:
+def length_of(piece: Piece | Array) -> int:
     """The length of the first axis."""
     return piece.shape[0]
 

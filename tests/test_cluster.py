@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from losscli import engine
+from losscli import blocks
 from losscli.cli import cluster, run
 from losscli.cli.options import Common, Request
 from losscli.cli.talk import Talk
@@ -314,9 +314,9 @@ def test_how_a_request_is_cut(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("shape", [(7, 3), (70,), (2, 90), (3, 2, 50), (1,), ()])
 def test_blocks_are_packed(shape: tuple[int, ...]) -> None:
     for seams in ((), (1, 2)) if shape and shape[0] > 2 else ((),):
-        indices = tuple(engine.cut(shape or (1,), 20, seams))
+        indices = tuple(blocks.cut(shape or (1,), 20, seams))
         assert tuple(cluster.Blocks.of(indices).indices()) == indices
-    many = tuple(engine.cut((40_000, 8), 100))
+    many = tuple(blocks.cut((40_000, 8), 100))
     assert len(pickle.dumps(cluster.Blocks.of(many))) < 20 * len(many)
 
 

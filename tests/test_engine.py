@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import MANY, NUMBERS, SPECIAL, Case, Draw, by_signature, cases, examples
 
 import losscli
-from losscli import engine
+from losscli import blocks, engine
 from losscli.errors import (
     KindError,
     LosscliError,
@@ -114,7 +114,7 @@ def test_gradient_of_a_broadcast_tensor_in_blocks(
 )
 def test_a_cut_meets_every_element_once(shape: tuple[int, ...], rows: int) -> None:
     met = np.zeros(shape or (1,), int)
-    for index in engine.cut(shape or (1,), rows):
+    for index in blocks.cut(shape or (1,), rows):
         assert met[index].size <= rows
         met[index] += 1
     assert (met == 1).all()
@@ -661,9 +661,9 @@ def test_threads_from_the_environment(nonsense: str, monkeypatch: pytest.MonkeyP
         losscli.compute("huber", input=[1.0], target=[0.0])
     assert losscli.compute("huber", input=[1.0], target=[0.0], threads=1) == 0.5
     monkeypatch.setenv("LOSSCLI_THREADS", "3")
-    assert engine.default_threads() == 3
+    assert blocks.default_threads() == 3
     monkeypatch.delenv("LOSSCLI_THREADS")
-    assert engine.default_threads() >= 1
+    assert blocks.default_threads() >= 1
 
 
 @pytest.mark.parametrize("loss", NAMES)

@@ -26,6 +26,8 @@ KNOWS = {
     "numerics": {"parameters"},
     "softmax": {"parameters", "numerics"},
     "stored": {"errors"},
+    "blocks": {"errors"},
+    "gradient": {"numerics", "parameters", "work"},
     "layout": {"errors", "parameters", "stored"},
     "guesses": {"parameters"},
     "checks": {"errors", "parameters"},

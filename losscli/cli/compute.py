@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -12,7 +12,7 @@ from losscli.cli.deliver import deliver_record, delivery
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.limits import Expect, Limits, Max, Tolerance, read_limits, refuse_value_options
-from losscli.cli.options import Request
+from losscli.cli.options import Form, Request
 from losscli.cli.progress import bar, watched
 
 if TYPE_CHECKING:
@@ -30,14 +30,7 @@ def command() -> LossGroup:
 def compute(
     request: Request,
     *,
-    form: Annotated[
-        Literal["text", "json", "yaml", "csv", "npy"] | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="text, json, yaml, csv or npy [default text, or by --output]",
-        ),
-    ] = None,
+    form: Form = None,
     max_: Max = None,
     expect: Expect = None,
     tolerance: Tolerance = None,

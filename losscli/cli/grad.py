@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,7 @@ from losscli.cli.deliver import delivery
 from losscli.cli.exits import CheckFailed
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
-from losscli.cli.options import Request
+from losscli.cli.options import Form, Request
 from losscli.cli.progress import watched
 
 if TYPE_CHECKING:
@@ -51,14 +51,7 @@ def grad(
             rich_help_panel=GRADIENT,
         ),
     ] = False,
-    form: Annotated[
-        Literal["text", "json", "yaml", "csv", "npy"] | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="text, json, yaml, csv or npy [default text, or by --output]",
-        ),
-    ] = None,
+    form: Form = None,
 ) -> None:
     """Compute the gradients of a loss."""
     problem = gather(request).problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from losscli.cli.deliver import deliver_record, delivery
 from losscli.cli.group import VERBS
 from losscli.cli.help import PlainCommand
 from losscli.cli.limits import Expect, Max, Tolerance, read_limits, refuse_value_options
-from losscli.cli.options import Common, command_of
+from losscli.cli.options import Common, Form, command_of
 from losscli.cli.talk import Talk
 from losscli.errors import SourceError, UsageError
 
@@ -33,14 +33,7 @@ def merge(
             help="files of records, one or more a line each; - for standard input",
         ),
     ] = None,
-    form: Annotated[
-        Literal["text", "json", "yaml", "csv", "npy"] | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="text, json, yaml, csv or npy [default text, or by --output]",
-        ),
-    ] = None,
+    form: Form = None,
     max_: Max = None,
     expect: Expect = None,
     tolerance: Tolerance = None,

@@ -27,6 +27,14 @@ several, joined in the order of their names ('shards/*.npy', 'shards/*.csv#logit
 standard input. CASE is one YAML, JSON or CSV file that holds inputs and parameters by name;
 options override it."""
 
+Form = Annotated[
+    Literal["text", "json", "yaml", "csv", "npy"] | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="text, json, yaml, csv or npy [default text, or by --output]",
+    ),
+]
 SHORT = {"input": "-i", "target": "-t"}
 METAVARS = {float: "NUMBER", int: "INTEGER", str: "NAME"}
 INPUTS, PARAMETERS, DEPRECATED = "Inputs", "Parameters", "Deprecated"

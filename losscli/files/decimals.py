@@ -22,9 +22,8 @@ _BEFORE = 32  # characters put before the text, so that a word may begin before 
 _WORDS = 3  # of eight digits each
 _LARGEST = 1843  # what the third word may be: 1843 * 10**16 + 10**16 < 2**64
 _NOWHERE = 99  # where the point stands in a number that has none: behind all of its digits
-_FARTHEST = (
-    270  # powers of ten whose products, and their errors, are far from overflow and underflow
-)
+# powers of ten whose products, and their errors, are far from overflow and underflow
+_FARTHEST = 270
 _EXACT = 22  # the largest power of ten that is a float64
 _DOUBT = 2.0**-98  # a bound of the relative error in twice the precision, which is below 2**-102
 _HALVING = 2.0**27 + 1

@@ -47,9 +47,8 @@ def joined(parts: Iterable[Loaded], source: str, names: Sequence[str]) -> Loaded
             if held > stored.LARGE:
                 scratch = scratch or Scratch()
                 array = scratch.keep(array, part.origin)
-        elif _is_in_scratch(
-            array
-        ):  # one file for all of them: a process may have only so many open
+        elif _is_in_scratch(array):
+            # one file for all of them: a process may have only so many open
             scratch = scratch or Scratch()
             array = scratch.keep(array, part.origin)
         kept.append(part._replace(array=array))

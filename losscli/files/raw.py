@@ -21,9 +21,8 @@ from losscli.errors import MissingSource, SourceError
 from losscli.stored import Scratch
 
 Opener = Callable[[], BinaryIO]
-Watcher = Callable[
-    [str, int, int], None
-]  # is told a file's name, how far it is read, how large it is
+# is told a file's name, how far it is read, how large it is
+Watcher = Callable[[str, int, int], None]
 watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 _GZIP = b"\x1f\x8b"
 _STEP = 1 << 20  # bytes

@@ -71,10 +71,13 @@ def array_in(
 
 
 def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    return np.lib.format.read_array_header_2_0(stream)
+    if np.lib.format.read_magic(stream) == (1, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    else:
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+    if any(length < 0 for length in shape):  # older releases of NumPy read on
+        raise ValueError(f"its header names the shape {shape}")
+    return shape, fortran, dtype
 
 
 def _cut_short(origin: str, there: int, size: int) -> SourceError:

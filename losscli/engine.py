@@ -102,7 +102,7 @@ class Problem:
     def terms(self) -> Array:
         """The loss of every row, unreduced."""
         values = self.zeros(self.rows or (1,), self.dtype)
-        for index, block in self._each_block(lambda terms, _: terms.values):
+        for index, block in self._each_block(lambda terms, _: np.asarray(terms.values)):
             values[index] = block
         return values.reshape(self.rows)
 
@@ -187,7 +187,9 @@ class Problem:
         """
         best: list[tuple[float, int]] = []
         total = Total()
-        for index, (values, part) in self._each_block(lambda t, _: (t.values, _total(t))):
+        for index, (values, part) in self._each_block(
+            lambda t, _: (np.asarray(t.values), _total(t))
+        ):
             total += part
             keys = np.where(np.isnan(values), np.inf, values).ravel()
             least = np.partition(keys, -most)[-most] if keys.size > most else -np.inf
@@ -202,7 +204,7 @@ class Problem:
 
     def first_not_finite(self) -> tuple[int, ...] | None:
         """The index of the first row whose loss is nan or infinite."""
-        for index, lost in self._each_block(lambda t, _: ~np.isfinite(t.values)):
+        for index, lost in self._each_block(lambda t, _: ~np.isfinite(np.asarray(t.values))):
             if lost.any():
                 inside = np.unravel_index(int(np.argmax(lost)), lost.shape)
                 whole = tuple((s.start or 0) + int(j) for s, j in zip(index, inside, strict=True))
@@ -212,7 +214,8 @@ class Problem:
     def every(self) -> Terms:
         """The terms of all rows at once, for few."""
         with np.errstate(all="ignore"):
-            return self._run_at((slice(None),) * len(self.rows or (1,)))
+            terms = self._run_at((slice(None),) * len(self.rows or (1,)))
+            return terms._replace(values=np.asarray(terms.values))
 
     def holds(self, name: str) -> str:
         """What a tensor was taken to hold, in words."""

@@ -64,14 +64,25 @@ class Laid:
         """The tensor at `index` into rows of shape `rows`, to which it is broadcast."""
         if self.rowless:
             return self.view(np.asarray(self.array))
-        if isinstance(self.array, Stored) and rows and self.rows == rows:
-            found = self._read(self.array, index)
-            if found is not None:
-                return found
+        if isinstance(self.array, Stored):
+            found = self._read(self.array, index) if rows and self.rows == rows else None
+            part: Array = self._broadcast(rows)[index] if found is None else found
+            return part
+        if rows not in self._seen:
+            self._seen[rows] = self._broadcast(rows)
+        part = self._seen[rows][index]
+        return part
+
+    def _broadcast(self, rows: tuple[int, ...]) -> Array:
+        """The view, broadcast to rows of shape `rows`."""
         seen = self.view(np.asarray(self.array))
         full = rows + self.inner
-        part: Array = (seen if seen.shape == full else np.broadcast_to(seen, full))[index]
-        return part
+        return seen if seen.shape == full else np.broadcast_to(seen, full)
+
+    @cached_property
+    def _seen(self) -> dict[tuple[int, ...], Array]:
+        """What was broadcast, by rows: there is a block after it."""
+        return {}
 
     def _read(self, stored: Stored, index: Any) -> Array | None:
         """The part that lies at `index` in a file; None where it does not lie there in one piece."""

@@ -15,41 +15,67 @@ from typing import Any
 import numpy as np
 
 from losscli.errors import UsageError
+from losscli.products import Products
 
 LOWEST = 1074  # 2**-1074 is the least float, of which all others are multiples
-FEW = 64  # numbers that are added exactly
+MANY = 64  # arrays that wait before their numbers are added up
+LONG, LONG_GROUP = 32_768, 512  # more numbers than the first are added up in groups of the second
 
 
-@dataclass(frozen=True)
 class ExactSum:
-    """A sum without rounding: a whole number of 2**-1074, and the sum of what is not finite."""
+    """A sum without rounding: a whole number of 2**-1074, and the sum of what is not finite.
 
-    units: int = 0
-    special: float = 0.0
+    Arrays of finite numbers wait until there are many, as adding exactly has a price for each call.
+    """
+
+    __slots__ = ("_units", "_waiting", "special")
+
+    def __init__(self, units: int = 0, special: float = 0.0, waiting: tuple[Any, ...] = ()) -> None:
+        self._units = units
+        self._waiting = waiting
+        self.special = special
 
     @classmethod
     def of(cls, value: float) -> ExactSum:
         """The sum of one number."""
-        return cls(_units(value)) if math.isfinite(value) else cls(0, value)
+        return cls.of_all(np.array([value], np.float64))
 
     @classmethod
     def of_all(cls, values: Any) -> ExactSum:
-        """The sum of an array, in two floats: the second is what the first has lost to rounding."""
+        """The sum of an array or of `Products`, whose numbers are added up in groups, and those exactly."""
+        if isinstance(values, Products) and values.size > LONG:
+            dots = np.concatenate([k * _dots(x.ravel(), y.ravel()) for k, x, y in values.products])
+            if math.isfinite(_sum(dots)):
+                return cls(waiting=(dots,))
         flat = np.ravel(values)
         if flat.dtype.kind != "f":
             flat = flat.astype(np.float64)
         for kind in dict.fromkeys((flat.dtype, np.dtype(np.float64))):
-            parts = few_parts(flat.astype(kind, copy=False))
-            if math.isfinite(sum(parts)):
-                total = math.fsum(parts)
-                return cls(_units(total) + _units(math.fsum([*parts, -total])))
+            groups = grouped(flat.astype(kind, copy=False))
+            if math.isfinite(_sum(groups)):
+                return cls(waiting=(groups,))
         lost = flat[~np.isfinite(flat)]
         if lost.size:
-            return cls(0, sum(_floats(lost)))
-        return cls(sum(map(_units, flat.tolist())))  # it overflows, though its mean may not
+            return cls(special=_sum(lost))
+        return cls(waiting=(flat.copy(),))  # a sum that overflows, though the mean may not
+
+    @property
+    def units(self) -> int:
+        """What is finite, in units of 2**-1074."""
+        if self._waiting:
+            self._units += _units(np.concatenate(self._waiting))
+            self._waiting = ()
+        return self._units
 
     def __add__(self, other: ExactSum) -> ExactSum:
-        return ExactSum(self.units + other.units, self.special + other.special)
+        both = ExactSum(
+            self._units + other._units,
+            self.special + other.special,
+            self._waiting + other._waiting,
+        )
+        if len(both._waiting) >= MANY:
+            _ = both.units
+        return both
 
     def __float__(self) -> float:
         """The sum, rounded once."""
@@ -73,36 +99,55 @@ class ExactSum:
 ONE = ExactSum(1 << LOWEST)
 
 
-def _units(value: float) -> int:
-    """A finite float in units of 2**-1074."""
-    above, below = value.as_integer_ratio()  # below is a power of two
-    return above << (LOWEST + 1 - below.bit_length())
+def _units(numbers: Any) -> int:
+    """The exact sum of finite numbers, in units of 2**-1074."""
+    if not numbers.size:
+        return 0
+    fractions, exponents = np.frexp(numbers.astype(np.float64))
+    least = int(exponents.min())
+    # 53 digits in two halves: whole numbers, whose sums by exponent a float holds exactly
+    high = np.floor(fractions * 2.0**27)
+    low = (fractions * 2.0**27 - high) * 2.0**26
+    halves = (np.bincount(exponents - least, half).tolist() for half in (high, low))
+    total = 0
+    for place, (above, below) in enumerate(zip(*halves, strict=True), least - 53 + LOWEST):
+        digits = (int(above) << 26) + int(below)
+        total += digits << place if place >= 0 else digits >> -place  # 0 is all that is lost
+    return total
 
 
-def few_parts(flat: Any) -> list[float]:
-    """About a hundred numbers whose sum is that of all, the rounding errors on the way averaged out."""
-    rest: list[float] = []
+def grouped(flat: Any) -> Any:
+    """Fewer numbers with the same sum, in an array of their own."""
     width = 16
-    if flat.size > 4096 and not _repeats(flat):
-        width = 512 if flat.size > 32_768 else 64
-    while flat.size > FEW:
-        whole = flat.size - flat.size % width
-        rest += _floats(flat[whole:])
-        # faster than add.reduce, which begins anew for each group
-        flat = np.einsum("ij->i", flat[:whole].reshape(-1, width))
-        width = 16
-    return _floats(flat) + rest
+    if flat.size > 4096 and not _repeats(flat[:: flat.size // 16]):
+        width = LONG_GROUP if flat.size > LONG else 64
+    whole = flat.size - flat.size % width
+    # faster than add.reduce, which begins anew for each group
+    return _with(np.einsum("ij->i", flat[:whole].reshape(-1, width)), flat[whole:])
 
 
-def _repeats(flat: Any) -> bool:
+def _dots(x: Any, y: Any) -> Any:
+    """The dot products of groups of two flat arrays."""
+    step = x.size // 16
+    width = 64 if _repeats(x[::step] * y[::step]) else LONG_GROUP
+    whole = x.size - x.size % width
+    groups = np.vecdot(x[:whole].reshape(-1, width), y[:whole].reshape(-1, width))
+    return _with(groups, x[whole:] * y[whole:])
+
+
+def _sum(numbers: Any) -> float:
+    """The sum, without a warning where it overflows."""
+    return float(np.einsum("i->", numbers))
+
+
+def _with(groups: Any, rest: Any) -> Any:
+    return np.concatenate([groups, rest]) if rest.size else groups
+
+
+def _repeats(sample: Any) -> bool:
     """Whether some number seems to stand there often: its errors are then alike, and add up."""
-    seen = [value for value in _floats(flat[:: flat.size // 16]) if value]
+    seen = [value for value in sample.tolist() if value]
     return len({*seen}) < len(seen)
-
-
-def _floats(array: Any) -> list[float]:
-    floats: list[float] = array.tolist()
-    return floats
 
 
 NOTHING = ExactSum()
@@ -117,7 +162,7 @@ class Total:
     uneven: bool = False  # whether some row counts for anything but 1
     sum: ExactSum = NOTHING
     numerator: ExactSum = NOTHING  # the same object where no row has a divisor
-    counted: ExactSum = NOTHING
+    weights: ExactSum | None = None  # None: each row counts for 1
 
     @classmethod
     def of(cls, values: Any, counts: Any = None, divisor: Any = None) -> Total:
@@ -130,11 +175,12 @@ class Total:
             counts is not None and bool((np.asarray(counts) != 1).any()),
             total,
             total if divisor is None else ExactSum.of_all(values / divisor),
-            ExactSum.of(float(rows)) if counts is None else ExactSum.of_all(counts),
+            None if counts is None else ExactSum.of_all(counts),
         )
 
     def __add__(self, other: Total) -> Total:
         total = self.sum + other.sum
+        even = self.weights is None and other.weights is None
         alike = self.numerator is self.sum and other.numerator is other.sum
         return Total(
             self.rows + other.rows,
@@ -142,8 +188,13 @@ class Total:
             self.uneven or other.uneven,
             total,
             total if alike else self.numerator + other.numerator,
-            self.counted + other.counted,
+            None if even else self.counted + other.counted,
         )
+
+    @property
+    def counted(self) -> ExactSum:
+        """What the rows count for in a mean."""
+        return ExactSum(self.rows << LOWEST) if self.weights is None else self.weights
 
     @property
     def denominator(self) -> float:

@@ -60,7 +60,7 @@ class Picked(NamedTuple):
 class Terms(NamedTuple):
     """What a loss returns for a block of rows.
 
-    values:   the loss of each row, shape (rows...).
+    values:   the loss of each row, shape (rows...), or the `Products` that it is.
     gradient: from each row's share dL/dl, shape (rows...), to the gradient by tensor.
     counts:   what each row counts for in the denominator of a mean; None is 1.
     divisor:  what a row's loss is divided by before it enters a mean; None is 1.

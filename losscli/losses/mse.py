@@ -9,6 +9,7 @@ import numpy as np
 from losscli.guesses import constants
 from losscli.numerics import minus, times
 from losscli.parameters import Array, Rows, Tensor
+from losscli.products import Products
 from losscli.work import Gradients, Show, Terms, quiet
 
 
@@ -52,7 +53,7 @@ def mse(
         torch.nn.MSELoss.
     """
     r = show("r = input - target", minus(input, target), "residual")
-    loss = show("l = r**2", times(r, r), "loss of the element")
+    loss = show("l = r**2", Products(lambda: times(r, r), (1, r, r)), "loss of the element")
 
     def gradient(share: Array) -> Gradients:
         def doubled(text: str, slope: Array, note: str) -> Array:

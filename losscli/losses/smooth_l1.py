@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from losscli.guesses import constants
 from losscli.numerics import minus, room, sign, times
 from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.products import Products
 from losscli.work import Gradients, Show, Terms, quiet
 
 
@@ -62,12 +63,10 @@ def smooth_l1(
         if np.isinf(b):  # inf / inf, where PyTorch compares first
             d = np.where(np.isinf(r), sign(r), d)
             text = "where(abs(r) == inf, sign(r), r / beta)"
-        loss = np.multiply(c, -0.5, out=room(r))  # (r - c / 2) c / beta is both branches at once
-        loss += r
-        loss *= d
-        show(
+        loss: Any = show(
             "l = where(abs(r) < beta, 0.5 * r**2 / beta, abs(r) - 0.5 * beta)",
-            loss,
+            # (r - c / 2) c / beta is both branches at once
+            Products(lambda: (r - c / 2) * d, (1, r, d), (-0.5, c, d)),
             "loss of the element",
         )
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
-from losscli.numerics import exp_below, room, sigmoid, times
+from losscli.numerics import room, times
 from losscli.parameters import Array, Rows, Tensor
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -63,14 +63,20 @@ def soft_margin(
         torch.nn.SoftMarginLoss.
     """
     m = show("m = target * input", times(target, input), "score on the label's side")
-    e = exp_below(m)
+    e = np.negative(m, out=room(m))
+    np.exp(e, out=e)
     loss = np.log1p(e, out=room(m))
-    loss -= np.minimum(m, 0, out=room(m))
+    beyond = np.isinf(e)  # there 1 is nothing beside e^-m, whose logarithm is -m
+    if far := bool(beyond.any()):
+        np.negative(m, out=loss, where=beyond)
     show("l = max(-m, 0) + log1p(exp(-abs(m)))", loss, "ln(1 + e^-m), no overflow")
 
     def gradient(share: Array) -> Gradients:
         def by_input() -> Array:
-            p = sigmoid(m < 0, e)
+            p = np.add(e, 1, out=room(e))
+            np.divide(e, p, out=p)
+            if far:
+                p[beyond] = 1
             show("p = exp(min(-m, 0)) / (1 + exp(-abs(m)))", p, "probability of the other label")
             d = times(target, p)
             d *= share

@@ -1,0 +1,25 @@
+"""Numbers that are products: what they add up to is found without writing them down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class Products:
+    """The loss of each row as a sum of products, k x y.
+
+    `each` works it out, where somebody looks at it; `products` are tuples (k, x, y) of a number and two
+    arrays of one shape and type, whose dot products the sum over the rows is made of.
+    """
+
+    def __init__(self, each: Callable[[], Any], *products: tuple[float, Any, Any]) -> None:
+        self.each = each
+        self.products = products
+        self.size = int(products[0][1].size)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """The loss of each row."""
+        return np.asarray(self.each(), dtype)

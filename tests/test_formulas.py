@@ -183,9 +183,10 @@ def check_gradient_lines(data: dict[str, Any], case: Case) -> None:
 
 
 def widest(case: Case) -> tuple[int, ...]:
-    """The longest last axis of a triplet's tensors: a component may be broadcast."""
+    """The longest last axis of the tensors of losses whose components may be broadcast."""
     shapes = [array.shape[-1:] for array in case.tensors.values()]
-    return max(shapes) if case.loss == "triplet-margin" else ()
+    broadcast = case.loss in ("triplet-margin", "multi-label-soft-margin")
+    return max(shapes) if broadcast else ()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

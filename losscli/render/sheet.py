@@ -180,6 +180,17 @@ class _Sheet:
         if others:
             yield "; ".join(others)
 
+    def _copies(self, step: Worked) -> Iterator[str]:
+        """That the lines of a gradient are of the copies of a tensor that was broadcast."""
+        problem, name = self.explanation.problem, step.name.removeprefix("d_")
+        one = problem.laid.get(name)
+        if step.part != "gradient" or one is None or one.rowless or step.quantity is None:
+            return
+        sizes = [step.quantity.size(axis) for axis in _inner(step)]
+        wider = any(size > own for size, own in zip(sizes, one.inner, strict=False))
+        if wider or math.prod(one.rows) < problem.count:
+            yield f"{name} is broadcast: its gradient adds up what its copies get"
+
     # ---- steps
 
     def _part(self, number: int, step: Worked) -> Part:
@@ -191,7 +202,7 @@ class _Sheet:
             tuple(self._entries(step)),
             tuple(self._tables(step)),
             tuple(picture for name, picture in self.explanation.pictures if name == step.name),
-            tuple(self._ledger(step)),
+            (*self._ledger(step), *self._copies(step)),
             indexed(step.formula, step.names, step.axes),
         )
 

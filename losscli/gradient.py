@@ -9,7 +9,7 @@ import numpy as np
 
 from losscli.numerics import finite, put
 from losscli.parameters import Array
-from losscli.work import Gradients, Picked
+from losscli.work import Gradients, Multiple, Picked
 
 if TYPE_CHECKING:
     from losscli.engine import Problem
@@ -41,7 +41,9 @@ class Gradient:
             if isinstance(piece, Picked):
                 put(view[index], piece.label, piece.values)
                 piece = piece.values
-            elif self._is_private(name, piece):
+            elif isinstance(piece, Multiple) and self._is_private(name, piece.slope):
+                piece = piece.into(view[index])
+            elif self._is_private(name, piece := np.asarray(piece)):
                 view[index] = piece
             else:
                 left[name] = piece

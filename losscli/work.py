@@ -37,9 +37,9 @@ def quiet(equation: str, value: T, note: str = "", **more: Any) -> T:
     return value
 
 
-# The gradient of the result, by tensor, from each term's share in the result: an array, or `Picked`. Each is
-# computed when it is called, so that what nobody asked for costs nothing and is not shown; only once, as
-# it may take the arrays of the value for its own.
+# The gradient of the result, by tensor, from each term's share in the result: an array, `Picked` or a
+# `Multiple`. Each is computed when it is called, so that what nobody asked for costs nothing and is not
+# shown; only once, as it may take the arrays of the value for its own.
 Gradients = Mapping[str, Callable[[], Any]]
 
 
@@ -55,6 +55,29 @@ class Picked(NamedTuple):
         whole = np.zeros((*self.values.shape, self.classes), self.values.dtype)
         np.put_along_axis(whole, self.label[..., None], self.values[..., None], -1)
         return whole if dtype is None else whole.astype(dtype)
+
+
+class Multiple(NamedTuple):
+    """A gradient that is a slope times the share in the result, multiplied where it is to lie."""
+
+    share: Array  # broadcasts to the slope
+    slope: Array
+    factor: float = 1
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The whole gradient."""
+        whole = np.multiply(self.slope, self._each)
+        return whole if dtype is None else whole.astype(dtype)
+
+    def into(self, out: Array) -> Array:
+        """Write it to an array of its shape."""
+        return np.multiply(self.slope, self._each, out=out)
+
+    @property
+    def _each(self) -> Array:
+        """The share times the factor: one number, where it is the same for all."""
+        share = self.share if any(self.share.strides) else self.share[(0,) * self.share.ndim]
+        return share if self.factor == 1 else share * self.factor
 
 
 class Terms(NamedTuple):

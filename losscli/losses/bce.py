@@ -10,7 +10,7 @@ import numpy as np
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 TINY = float(np.float32(1e-12))  # PyTorch keeps its 1e-12 in single precision, for float64 too
 
@@ -110,7 +110,7 @@ def bce(
         shared = share if weight is None else share * weight
         each = "share" if weight is None else "share * weight"
 
-        def by_input() -> Array:
+        def by_input() -> Multiple:
             v = np.subtract(1, input, out=room(input))
             v *= input
             np.maximum(v, TINY, out=v)
@@ -118,8 +118,7 @@ def bce(
             show("v = max(input * (1 - input), tiny)", v, note, constants={"tiny": TINY})
             d = minus(input, target)
             d /= v
-            d *= shared
-            return show(f"d_input = {each} * (input - target) / v", d)
+            return show(f"d_input = {each} * (input - target) / v", Multiple(shared, d))
 
         return {
             "input": by_input,

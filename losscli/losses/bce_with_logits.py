@@ -9,7 +9,7 @@ import numpy as np
 from losscli.guesses import of_few, yes_or_no
 from losscli.numerics import exp_below, flags, minus, room, times
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 def bce_with_logits(
@@ -92,7 +92,7 @@ def bce_with_logits(
         shared = share if weight is None else share * weight
         each = "share" if weight is None else "share * weight"
 
-        def by_input() -> Array:
+        def by_input() -> Multiple:
             t = np.add(e, 1, out=room(e))
             np.divide(e, t, out=t)
             show(
@@ -105,10 +105,9 @@ def bce_with_logits(
             if pos_weight is not None:
                 pull *= k
             pull -= off
-            pull *= shared
             return show(
                 f"d_input = {each} * (where(input >= 0, -{text}, {text}) - off)",
-                pull,
+                Multiple(shared, pull),
                 "sigmoid(input) - target" if pos_weight is None else "",
             )
 

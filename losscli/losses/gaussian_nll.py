@@ -13,7 +13,7 @@ from losscli.guesses import Guess, Options, Tensors, of_few, text_of
 from losscli.layout import Laid, shape_text
 from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 def variance_by_row(input: Array, target: Array, var: Array) -> dict[str, Laid]:
@@ -123,8 +123,8 @@ def gaussian_nll(
     def gradient(share: Array) -> Gradients:
         show("d = r / v", d, "slope in the mean")
         return {
-            "input": lambda: show("d_input = share * d", times(share, d)),
-            "target": lambda: show("d_target = -share * d", times(-share, d)),
+            "input": lambda: show("d_input = share * d", Multiple(share, d)),
+            "target": lambda: show("d_target = -share * d", Multiple(share, d, -1)),
             "var": lambda: show(
                 "d_var = share * 0.5 * (1 - z) / v",
                 share * 0.5 * (1 - z) / v,

@@ -7,10 +7,10 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import constants
-from losscli.numerics import minus, room, times
+from losscli.numerics import minus, room
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.products import Products
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 def huber(
@@ -67,8 +67,8 @@ def huber(
     def gradient(share: Array) -> Gradients:
         show("d = clip(r, -delta, delta)", d, "slope of the loss")
         return {
-            "input": lambda: show("d_input = share * d", times(share, d)),
-            "target": lambda: show("d_target = -share * d", times(-share, d)),
+            "input": lambda: show("d_input = share * d", Multiple(share, d)),
+            "target": lambda: show("d_target = -share * d", Multiple(share, d, -1)),
         }
 
     return Terms(loss, gradient)

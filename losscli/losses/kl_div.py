@@ -11,7 +11,7 @@ from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, uniform
 from losscli.numerics import flags, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.products import Products
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 @of_few
@@ -103,7 +103,7 @@ def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
             return show(f"d_target = share * (logp + {one} - input)", share * d, note)
 
         return {
-            "input": lambda: show("d_input = -share * target", _opposite(times(share, target))),
+            "input": lambda: show("d_input = -share * target", Multiple(share, target, -1)),
             "target": by_target,
         }
 
@@ -125,7 +125,7 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
 
     def gradient(share: Array) -> Gradients:
         return {
-            "input": lambda: show("d_input = -share * p", _opposite(times(share, p))),
+            "input": lambda: show("d_input = -share * p", Multiple(share, p, -1)),
             # p * s may overflow where its share does not
             "target": lambda: show(
                 "d_target = share * p * s + share * p", share * p * s + share * p
@@ -133,8 +133,3 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
         }
 
     return Terms(loss, gradient)
-
-
-def _opposite(x: Array) -> Array:
-    """-x, in its place."""
-    return np.negative(x, out=x)

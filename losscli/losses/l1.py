@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from losscli.guesses import constants_with_median
-from losscli.numerics import minus, room, sign, times, unit
+from losscli.numerics import minus, room, sign, unit
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 def l1(
@@ -67,15 +67,15 @@ def l1(
         else:
             d = show("d = sign(r)", sign(r), "slope of the loss")
 
-        def by(tensor: str, given: Array, sign: str, slope: Array) -> Array:
+        def by(tensor: str, given: Array, sign: str, slope: Multiple) -> Any:
             if pairs and not np.iscomplexobj(given):
                 note = "its real part: real numbers move along that axis only"
-                return show(f"d_{tensor} = {sign}share * d[0]", slope.real, note)
+                return show(f"d_{tensor} = {sign}share * d[0]", np.asarray(slope).real, note)
             return show(f"d_{tensor} = {sign}share * d", slope)
 
         return {
-            "input": lambda: by("input", input, "", times(share, d)),
-            "target": lambda: by("target", target, "-", times(-share, d)),
+            "input": lambda: by("input", input, "", Multiple(share, d)),
+            "target": lambda: by("target", target, "-", Multiple(share, d, -1)),
         }
 
     return Terms(loss, gradient)

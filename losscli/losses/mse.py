@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
-
 from losscli.guesses import constants
 from losscli.numerics import minus, times
 from losscli.parameters import Array, Rows, Tensor
 from losscli.products import Products
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 def mse(
@@ -56,15 +54,12 @@ def mse(
     loss = show("l = r**2", Products(lambda: times(r, r), (1, r, r)), "loss of the element")
 
     def gradient(share: Array) -> Gradients:
-        def doubled(text: str, slope: Array, note: str) -> Array:
-            return show(text, np.add(slope, slope, out=slope), note)
-
         return {
-            "input": lambda: doubled(
-                "d_input = share * 2 * r", times(share, r), "slope of the square: 2 r"
+            "input": lambda: show(
+                "d_input = share * 2 * r", Multiple(share, r, 2), "slope of the square: 2 r"
             ),
-            "target": lambda: doubled(
-                "d_target = -share * 2 * r", times(-share, r), "the opposite"
+            "target": lambda: show(
+                "d_target = -share * 2 * r", Multiple(share, r, -2), "the opposite"
             ),
         }
 

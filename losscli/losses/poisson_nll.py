@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from losscli.guesses import Guess, Options, Tensors, everywhere, of_few, same_shape, text_of
 from losscli.numerics import finite, log_of_sum, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 @of_few
@@ -125,11 +125,10 @@ def poisson_nll(
     )
 
     def gradient(share: Array) -> Gradients:
-        def by_input() -> Array:
+        def by_input() -> Any:
             if log_input:
                 d = minus(rate, target)
-                d *= share
-                return show("d_input = share * (rate - target)", d)
+                return show("d_input = share * (rate - target)", Multiple(share, d))
             q = target / (input + eps)
             d, text = share * (1 - q), "share * (1 - target / (input + eps))"
             if np.isinf(q).any():  # the quotient overflows, a share of it may not

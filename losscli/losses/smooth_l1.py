@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from losscli.guesses import constants
-from losscli.numerics import minus, room, sign, times
+from losscli.numerics import minus, room, sign
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.products import Products
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 def smooth_l1(
@@ -76,8 +76,8 @@ def smooth_l1(
     def gradient(share: Array) -> Gradients:
         show(f"d = {text}", d, "slope of the loss", constants={"inf": np.inf})
         return {
-            "input": lambda: show("d_input = share * d", times(share, d)),
-            "target": lambda: show("d_target = -share * d", times(-share, d)),
+            "input": lambda: show("d_input = share * d", Multiple(share, d)),
+            "target": lambda: show("d_target = -share * d", Multiple(share, d, -1)),
         }
 
     return Terms(loss, gradient)

@@ -10,7 +10,7 @@ import numpy as np
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.numerics import room, times
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 @of_few
@@ -72,15 +72,14 @@ def soft_margin(
     show("l = max(-m, 0) + log1p(exp(-abs(m)))", loss, "ln(1 + e^-m), no overflow")
 
     def gradient(share: Array) -> Gradients:
-        def by_input() -> Array:
+        def by_input() -> Multiple:
             p = np.add(e, 1, out=room(e))
             np.divide(e, p, out=p)
             if far:
                 p[beyond] = 1
             show("p = exp(min(-m, 0)) / (1 + exp(-abs(m)))", p, "probability of the other label")
             d = times(target, p)
-            d *= share
-            return show("d_input = -share * target * p", np.negative(d, out=d))
+            return show("d_input = -share * target * p", Multiple(share, d, -1))
 
         return {"input": by_input}
 

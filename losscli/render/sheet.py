@@ -8,6 +8,7 @@ Formulas and arithmetic stay trees; each medium writes them in its own way.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal

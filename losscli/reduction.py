@@ -19,7 +19,9 @@ from losscli.products import Products
 
 LOWEST = 1074  # 2**-1074 is the least float, of which all others are multiples
 MANY = 64  # arrays that wait before their numbers are added up
-LONG, LONG_GROUP = 32_768, 512  # more numbers than the first are added up in groups of the second
+# Numbers are added up in groups, which many equal ones, whose rounding errors do not cancel, keep short:
+# so many one after the other, products in BLAS, and fewer products than LONG as if they were none.
+GROUP, DOT, LONG = 64, 128, 4096
 
 
 class ExactSum:
@@ -44,19 +46,20 @@ class ExactSum:
     def of_all(cls, values: Any) -> ExactSum:
         """The sum of an array or of `Products`, whose numbers are added up in groups, and those exactly."""
         if isinstance(values, Products) and values.size > LONG:
-            dots = np.concatenate([k * _dots(x.ravel(), y.ravel()) for k, x, y in values.products])
-            if math.isfinite(_sum(dots)):
-                return cls(waiting=(dots,))
+            dots = tuple(_dots(x.ravel(), y.ravel()) for _, x, y in values.products)
+            if all(map(_all_finite, dots)):
+                factors = (k for k, _, _ in values.products)
+                return cls(waiting=tuple(k * dot for k, dot in zip(factors, dots, strict=True)))
         flat = np.ravel(values)
         if flat.dtype.kind != "f":
             flat = flat.astype(np.float64)
         for kind in dict.fromkeys((flat.dtype, np.dtype(np.float64))):
             groups = grouped(flat.astype(kind, copy=False))
-            if math.isfinite(_sum(groups)):
+            if _all_finite(groups):
                 return cls(waiting=(groups,))
         lost = flat[~np.isfinite(flat)]
         if lost.size:
-            return cls(special=_sum(lost))
+            return cls(special=sum(lost.tolist()))
         return cls(waiting=(flat.copy(),))  # a sum that overflows, though the mean may not
 
     @property
@@ -118,36 +121,22 @@ def _units(numbers: Any) -> int:
 
 def grouped(flat: Any) -> Any:
     """Fewer numbers with the same sum, in an array of their own."""
-    width = 16
-    if flat.size > 4096 and not _repeats(flat[:: flat.size // 16]):
-        width = LONG_GROUP if flat.size > LONG else 64
-    whole = flat.size - flat.size % width
+    whole = flat.size - flat.size % GROUP
     # faster than add.reduce, which begins anew for each group
-    return _with(np.einsum("ij->i", flat[:whole].reshape(-1, width)), flat[whole:])
+    groups = np.einsum("ij->i", flat[:whole].reshape(-1, GROUP))
+    return groups if whole == flat.size else np.concatenate([groups, flat[whole:]])
 
 
 def _dots(x: Any, y: Any) -> Any:
     """The dot products of groups of two flat arrays."""
-    step = x.size // 16
-    width = 64 if _repeats(x[::step] * y[::step]) else LONG_GROUP
-    whole = x.size - x.size % width
-    groups = np.vecdot(x[:whole].reshape(-1, width), y[:whole].reshape(-1, width))
-    return _with(groups, x[whole:] * y[whole:])
+    whole = x.size - x.size % DOT
+    groups = np.vecdot(x[:whole].reshape(-1, DOT), y[:whole].reshape(-1, DOT))
+    return groups if whole == x.size else np.concatenate([groups, x[whole:] * y[whole:]])
 
 
-def _sum(numbers: Any) -> float:
-    """The sum, without a warning where it overflows."""
-    return float(np.einsum("i->", numbers))
-
-
-def _with(groups: Any, rest: Any) -> Any:
-    return np.concatenate([groups, rest]) if rest.size else groups
-
-
-def _repeats(sample: Any) -> bool:
-    """Whether some number seems to stand there often: its errors are then alike, and add up."""
-    seen = [value for value in sample.tolist() if value]
-    return len({*seen}) < len(seen)
+def _all_finite(numbers: Any) -> bool:
+    """Whether all are finite, and their sum as well; einsum does not warn where it is not."""
+    return math.isfinite(np.einsum("i->", numbers))
 
 
 NOTHING = ExactSum()

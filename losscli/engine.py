@@ -27,7 +27,7 @@ from losscli.work import Show, Terms, quiet
 if TYPE_CHECKING:
     from losscli.differences import GradientCheck
 
-BLOCK = 786_432  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
+BLOCK = 1 << 20  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
 T = TypeVar("T")
 
 # A block's arrays come and go by the thousand. glibc gives freed memory of this size back to the kernel

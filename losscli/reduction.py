@@ -20,8 +20,9 @@ from losscli.products import Products
 LOWEST = 1074  # 2**-1074 is the least float, of which all others are multiples
 MANY = 64  # arrays that wait before their numbers are added up
 # Numbers are added up in groups, which many equal ones, whose rounding errors do not cancel, keep short:
-# so many one after the other, products in BLAS, and fewer products than LONG as if they were none.
-GROUP, DOT, LONG = 64, 128, 4096
+# so many bytes, so many products in BLAS. Fewer products than LONG are treated as if they were none.
+GROUP, DOT, LONG = 256, 128, 4096
+FEW = 1024  # no more numbers than these are all added exactly
 
 
 class ExactSum:
@@ -120,10 +121,13 @@ def _units(numbers: Any) -> int:
 
 
 def grouped(flat: Any) -> Any:
-    """Fewer numbers with the same sum, in an array of their own."""
-    whole = flat.size - flat.size % GROUP
+    """Fewer numbers with the same sum, in an array of their own; few numbers as they are."""
+    if flat.size <= FEW:
+        return flat.copy()
+    width = GROUP // flat.itemsize
+    whole = flat.size - flat.size % width
     # faster than add.reduce, which begins anew for each group
-    groups = np.einsum("ij->i", flat[:whole].reshape(-1, GROUP))
+    groups = np.einsum("ij->i", flat[:whole].reshape(-1, width))
     return groups if whole == flat.size else np.concatenate([groups, flat[whole:]])
 
 

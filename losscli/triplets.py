@@ -18,10 +18,9 @@ from losscli.numerics import (
     norm_text,
     summed_like,
     summed_text,
-    times,
 )
 from losscli.parameters import Array
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 class Pair(NamedTuple):
@@ -137,13 +136,13 @@ def triplet_terms(
             parts["an"] = _Part("-", "k", k, an)
             parts["pn"] = _Part("-", "(1 - k)", 1 - k, pn)
 
-        def by(tensor: str) -> Array:
+        def by(tensor: str) -> Multiple:
             like, letter = tensors[tensor], tensor[0]
             found = [_slope(part, n, letter, like) for n, part in parts.items() if letter in n]
             total = found[0].array if found[0].sign == "+" else -found[0].array
             for other in found[1:]:
                 total = total + other.array if other.sign == "+" else minus(total, other.array)
-            return show(f"d_{tensor} = {_text(found)}", times(on[..., None], total))
+            return show(f"d_{tensor} = {_text(found)}", Multiple(on[..., None], total))
 
         return {tensor: lambda tensor=tensor: by(tensor) for tensor in tensors}  # type: ignore[misc]
 

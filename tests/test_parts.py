@@ -143,7 +143,7 @@ def test_a_sum_is_the_exact_one_but_for_an_ulp(dtype: Any) -> None:
         terms = random_terms(kind, 100_003).astype(dtype)
         exact = dtype(math.fsum(terms.tolist()))
         assert abs(dtype(float(ExactSum.of_all(terms))) - exact) <= np.spacing(exact), kind
-        assert len(grouped(terms)) < len(terms) / 60
+        assert len(grouped(terms)) < len(terms) / 30
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from losscli.guesses import Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text
 from losscli.numerics import cosine_shortfall, dots, shrunk, summed_like, summed_text, times
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 EPS = float(np.float32(1e-12))  # added to each squared norm; PyTorch has it in float32
 
@@ -141,13 +141,13 @@ def cosine_embedding(
         if show is not quiet:
             directions()
 
-        def by(one: str, x: Array, m: Array, two: str, y: Array, n: Array, norm: Array) -> Array:
+        def by(one: str, x: Array, m: Array, two: str, y: Array, n: Array, norm: Array) -> Any:
             # rows of few components take their time: cos * u as (cos / m) * x, and no u is written down
             turn = times((cos / m)[..., None], x)
             np.subtract(summed_like(times((1 / n)[..., None], y), x), turn, out=turn)
             u_text = summed_text(f"u{two}", y, x)
             show(f"turn{one} = {u_text} - cos * u{one}", turn, "what would turn it")
-            d = times((on / norm)[..., None], turn)
+            d = Multiple((on / norm)[..., None], turn)
             return show(f"d_input{one} = on * turn{one} / norm{one}", d)
 
         return {

@@ -13,7 +13,7 @@ from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
 from losscli.numerics import flags, pick, plus_each, row_sums
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
 
 def scores_and_labels(input: Array, target: Array) -> dict[str, Laid]:
@@ -134,7 +134,7 @@ def multi_label_margin(
         show(f"l = {of_labels}", loss, "loss of the row", constants={"C": classes})
 
     def gradient(share: Array) -> Gradients:
-        def by_input() -> Array:
+        def by_input() -> Multiple:
             counted = np.zeros(others.shape, np.float32)  # pairs, which are few
             for k in range(most):
                 rows = np.arange(reach[k])
@@ -143,12 +143,11 @@ def multi_label_margin(
                 counted[rows, labels[rows, k]] -= row_sums(on)
             d = np.empty_like(others)
             d[order] = counted
-            d *= (share / classes)[:, None]
             if show is not quiet:
                 _show_counts(y, table, pairs, show)
             return show(
                 "d_input = share / C * (sum(on, K) - sum(where(y == c, n, 0), K))",
-                d,
+                Multiple((share / classes)[:, None], d),
                 "as the other, less as a label",
             )
 

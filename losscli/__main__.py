@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ def main() -> None:
         with suppress(OSError):  # it will say what is wrong
             print(f"losscli {__version__}", flush=True)
             return
+    gc.disable()  # what a start makes is no garbage, and looking for some takes a tenth of it
     try:
         from losscli import cli
     except KeyboardInterrupt:  # a start takes a tenth of a second

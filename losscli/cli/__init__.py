@@ -6,6 +6,7 @@ when something is read, computed or drawn with them.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -69,4 +70,6 @@ def main() -> None:
         sys.stdin = io.TextIOWrapper(io.BytesIO())
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # saves starting threads nobody uses
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # it reads beside a thread of ours
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # an exit that looks for garbage takes longer than many an answer
+    sys.exit(code)

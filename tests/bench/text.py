@@ -18,7 +18,7 @@ from timing import in_turn
 
 from losscli.files import fast, read
 
-MEGABYTES = 50
+MEGABYTES = 100
 
 
 def tables(folder: Path, size: int) -> Iterator[tuple[str, Path]]:
@@ -44,6 +44,9 @@ def readers(path: Path) -> dict[str, Callable[[], Any]]:
         import pandas
 
         found["pandas"] = lambda: pandas.read_csv(path, header=None, engine="c").to_numpy()
+        found["pandas, exact"] = lambda: pandas.read_csv(
+            path, header=None, engine="c", float_precision="round_trip"
+        ).to_numpy()
     if fast.is_there():
         import polars
 

@@ -44,9 +44,6 @@ def readers(path: Path) -> dict[str, Callable[[], Any]]:
         import pandas
 
         found["pandas"] = lambda: pandas.read_csv(path, header=None, engine="c").to_numpy()
-        found["pandas, exact"] = lambda: pandas.read_csv(
-            path, header=None, engine="c", float_precision="round_trip"
-        ).to_numpy()
     if fast.is_there():
         import polars
 

@@ -15,7 +15,8 @@ def main() -> None:
         with suppress(OSError):  # it will say what is wrong
             print(f"losscli {__version__}", flush=True)
             return
-    gc.disable()  # what a start makes is no garbage, and looking for some takes a tenth of it
+    # what a start makes is no garbage; looking for some takes a tenth of it
+    gc.set_threshold(100_000)
     try:
         from losscli import cli
     except KeyboardInterrupt:  # a start takes a tenth of a second

@@ -17,6 +17,7 @@ import numpy as np
 from losscli import checks
 from losscli.blocks import cut, default_threads, in_turn, size_of
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
+from losscli.given import arrays_of, computing_type
 from losscli.gradient import Gradient
 from losscli.layout import Laid, lay_out, shape_text
 from losscli.parameters import Array, Loss
@@ -73,8 +74,8 @@ class Problem:
         self.threads = threads if threads is not None else default_threads()
         if self.threads < 1:
             raise UsageError(f"{loss.name}: threads is {threads}; at least 1 is needed.")
-        self.tensors = self._arrays(tensors)
-        self.dtype = self._computing_type(dtype)
+        self.tensors = arrays_of(loss, tensors)
+        self.dtype = computing_type(loss, self.tensors, dtype)
         self.laid, self.rows = lay_out(loss, self.tensors)
         self.told = loss.rows.told(**self.tensors) if loss.rows.told else {}
         self.zeros: Callable[..., Array] = np.zeros  # makes the arrays of results
@@ -351,46 +352,6 @@ class Problem:
 
     # ---- inside
 
-    def _arrays(self, tensors: Mapping[str, Any]) -> dict[str, Array]:
-        """The tensors that were given, as arrays; the rest of the names are refused."""
-        known = self.loss.tensors
-        for name in tensors:
-            if name not in known:
-                raise UsageError(
-                    f"{self.loss.name}: there is no input {name!r}; it takes {', '.join(known)}."
-                )
-        arrays = {}
-        missing = [n for n, p in known.items() if p.required and tensors.get(n) is None]
-        if missing:
-            raise UsageError(f"{self.loss.name}: {' and '.join(missing)} must be given.")
-        for name, parameter in known.items():
-            if tensors.get(name) is None:
-                continue
-            array = _as_array(self.loss.name, name, tensors[name])
-            holds = parameter.tensor.holds
-            kinds = "iu" if holds == "indices" else "fiuc" if parameter.tensor.complex else "fiu"
-            if array.dtype.kind not in kinds:
-                wanted = {"iu": "class indices", "fiu": "real numbers"}.get(kinds, "numbers")
-                raise KindError(
-                    f"{self.loss.name}: {name} holds {checks.kind_text(array)}; expected {wanted}."
-                )
-            arrays[name] = array
-        return arrays
-
-    def _computing_type(self, dtype: str) -> np.dtype[Any]:
-        if dtype not in ("auto", "float64", "float32"):
-            raise UsageError(
-                f"{self.loss.name}: dtype is {dtype!r}; expected auto, float64 or float32."
-            )
-        if dtype != "auto":
-            return np.dtype(dtype)
-        floating = {
-            np.finfo(array.dtype).dtype
-            for name, array in self.tensors.items()
-            if self.loss.tensors[name].required and array.dtype.kind in "fc"
-        }
-        return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
-
     def _each_block(self, use: Callable[[Terms, Any], T]) -> Iterator[tuple[Any, T]]:
         """`use` on the terms of every block and its index, in order, on several threads maybe."""
 
@@ -451,15 +412,3 @@ class Problem:
 
 def _total(terms: Terms) -> Total:
     return Total.of(terms.values, terms.counts, terms.divisor)
-
-
-def _as_array(loss: str, name: str, value: Any) -> Any:
-    if isinstance(value, Stored):
-        return value
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ShapeError(
-            f"{loss}: {name} is a list whose rows have different lengths; make them equally long."
-        ) from None
-    return array.astype(np.float64) if not array.size and array.dtype.kind == "O" else array

@@ -81,7 +81,7 @@ class Laid:
 
     @cached_property
     def _seen(self) -> dict[tuple[int, ...], Array]:
-        """What was broadcast, by rows: there is a block after it."""
+        """Views that were broadcast, by rows, for the blocks that follow."""
         return {}
 
     def _read(self, stored: Stored, index: Any) -> Array | None:

@@ -19,10 +19,12 @@ from losscli.products import Products
 
 LOWEST = 1074  # 2**-1074 is the least float, of which all others are multiples
 MANY = 64  # arrays that wait before their numbers are added up
-# Numbers are added up in groups, which many equal ones, whose rounding errors do not cancel, keep short:
-# so many bytes, so many products in BLAS. Fewer products than LONG are treated as if they were none.
-GROUP, DOT, LONG = 256, 128, 4096
-FEW = 1024  # no more numbers than these are all added exactly
+# Numbers are added up in groups, whose sums are then added exactly. The groups are short for the sake of
+# equal numbers, whose rounding errors do not cancel.
+GROUP_BYTES = 256
+PRODUCTS_IN_GROUP = 128  # BLAS keeps more partial sums than NumPy
+FEW = 1024  # up to so many numbers are all added exactly
+FEW_PRODUCTS = 4096  # up to so many are written down
 
 
 class ExactSum:
@@ -46,11 +48,10 @@ class ExactSum:
     @classmethod
     def of_all(cls, values: Any) -> ExactSum:
         """The sum of an array or of `Products`, whose numbers are added up in groups, and those exactly."""
-        if isinstance(values, Products) and values.size > LONG:
-            dots = tuple(_dots(x.ravel(), y.ravel()) for _, x, y in values.products)
+        if isinstance(values, Products) and values.size > FEW_PRODUCTS:
+            dots = tuple(k * _dots(x.ravel(), y.ravel()) for k, x, y in values.products)
             if all(map(_all_finite, dots)):
-                factors = (k for k, _, _ in values.products)
-                return cls(waiting=tuple(k * dot for k, dot in zip(factors, dots, strict=True)))
+                return cls(waiting=dots)
         flat = np.ravel(values)
         if flat.dtype.kind != "f":
             flat = flat.astype(np.float64)
@@ -116,7 +117,9 @@ def _units(numbers: Any) -> int:
     total = 0
     for place, (above, below) in enumerate(zip(*halves, strict=True), least - 53 + LOWEST):
         digits = (int(above) << 26) + int(below)
-        total += digits << place if place >= 0 else digits >> -place  # 0 is all that is lost
+        total += (
+            digits << place if place >= 0 else digits >> -place
+        )  # multiples of 2**-1074 lose only zeros
     return total
 
 
@@ -124,7 +127,7 @@ def grouped(flat: Any) -> Any:
     """Fewer numbers with the same sum, in an array of their own; few numbers as they are."""
     if flat.size <= FEW:
         return flat.copy()
-    width = GROUP // flat.itemsize
+    width = GROUP_BYTES // flat.itemsize
     whole = flat.size - flat.size % width
     # faster than add.reduce, which begins anew for each group
     groups = np.einsum("ij->i", flat[:whole].reshape(-1, width))
@@ -133,8 +136,8 @@ def grouped(flat: Any) -> Any:
 
 def _dots(x: Any, y: Any) -> Any:
     """The dot products of groups of two flat arrays."""
-    whole = x.size - x.size % DOT
-    groups = np.vecdot(x[:whole].reshape(-1, DOT), y[:whole].reshape(-1, DOT))
+    whole = x.size - x.size % PRODUCTS_IN_GROUP
+    groups = np.vecdot(*(z[:whole].reshape(-1, PRODUCTS_IN_GROUP) for z in (x, y)))
     return groups if whole == x.size else np.concatenate([groups, x[whole:] * y[whole:]])
 
 

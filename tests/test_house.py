@@ -27,6 +27,7 @@ KNOWS = {
     "softmax": {"parameters", "numerics"},
     "stored": {"errors"},
     "blocks": {"errors"},
+    "given": {"checks", "errors", "parameters", "stored"},
     "gradient": {"numerics", "parameters", "work"},
     "layout": {"errors", "parameters", "stored"},
     "guesses": {"parameters"},

@@ -5,7 +5,6 @@ A help page or a completion needs names and summaries; neither imports a verb's 
 
 from __future__ import annotations
 
-import gc
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -130,11 +129,7 @@ class LossGroup(LazyGroup):
         from losscli.cli.options import loss_command
         from losscli.losses import load
 
-        command = loss_command(self.verb, load(name))
-        if not gc.isenabled():  # NumPy is imported: the start is over, and what it made will stay
-            gc.freeze()
-            gc.enable()
-        return command
+        return loss_command(self.verb, load(name))
 
 
 def _what_to_do_with(name: str) -> str:

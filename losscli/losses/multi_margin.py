@@ -130,8 +130,8 @@ def multi_margin(
             show(f"u = where(h > 0, {'h' if p == 2 else '1'}, 0)", u, "slope", cells=others)
             shared = share if weight is None else share * w
             each = f"{'2 * ' if p == 2 else ''}share{'' if weight is None else ' * w'}"
-            room_of = u if show is quiet and finite else None
-            d = np.multiply((p * shared / classes)[..., None], u, out=room_of)
+            place = u if show is quiet and finite else None
+            d = np.multiply((p * shared / classes)[..., None], u, out=place)
             if not finite:
                 d[u == 0] = 0
             put(d, target, 0 - row_sums(d))  # 0, not -0

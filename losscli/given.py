@@ -1,0 +1,66 @@
+"""What a loss is given: arrays of the kinds that it takes, and the type to compute in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from losscli import checks
+from losscli.errors import KindError, ShapeError, UsageError
+from losscli.parameters import Loss
+from losscli.stored import Stored
+
+
+def arrays_of(loss: Loss, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors that were given, as arrays; the rest of the names are refused."""
+    known = loss.tensors
+    for name in tensors:
+        if name not in known:
+            raise UsageError(
+                f"{loss.name}: there is no input {name!r}; it takes {', '.join(known)}."
+            )
+    arrays = {}
+    missing = [n for n, p in known.items() if p.required and tensors.get(n) is None]
+    if missing:
+        raise UsageError(f"{loss.name}: {' and '.join(missing)} must be given.")
+    for name, parameter in known.items():
+        if tensors.get(name) is None:
+            continue
+        array = _as_array(loss.name, name, tensors[name])
+        holds = parameter.tensor.holds
+        kinds = "iu" if holds == "indices" else "fiuc" if parameter.tensor.complex else "fiu"
+        if array.dtype.kind not in kinds:
+            wanted = {"iu": "class indices", "fiu": "real numbers"}.get(kinds, "numbers")
+            raise KindError(
+                f"{loss.name}: {name} holds {checks.kind_text(array)}; expected {wanted}."
+            )
+        arrays[name] = array
+    return arrays
+
+
+def computing_type(loss: Loss, arrays: Mapping[str, Any], dtype: str) -> np.dtype[Any]:
+    """The type to compute in, by its name; auto is float32 where every floating-point input is."""
+    if dtype not in ("auto", "float64", "float32"):
+        raise UsageError(f"{loss.name}: dtype is {dtype!r}; expected auto, float64 or float32.")
+    if dtype != "auto":
+        return np.dtype(dtype)
+    floating = {
+        np.finfo(array.dtype).dtype
+        for name, array in arrays.items()
+        if loss.tensors[name].required and array.dtype.kind in "fc"
+    }
+    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+
+
+def _as_array(loss: str, name: str, value: Any) -> Any:
+    if isinstance(value, Stored):
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(
+            f"{loss}: {name} is a list whose rows have different lengths; make them equally long."
+        ) from None
+    return array.astype(np.float64) if not array.size and array.dtype.kind == "O" else array

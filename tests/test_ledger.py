@@ -62,3 +62,15 @@ def test_what_the_input_was_taken_for() -> None:
     assert "input (2, 3)   target (2, 3) class probabilities   reduction mean   float32" in text
     text = losscli.explain("cross-entropy", input=single, target=[0, 1], dtype="float64").to_text()
     assert "input (2, 3) float32   target (2) class indices   reduction mean   float64" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "copies"), [([[1.0], [0.0]], True), ([[1.0, 2.0], [0.0, 1.0]], False)]
+)
+def test_lines_of_copies_are_said_to_be_that(target: list[list[float]], copies: bool) -> None:
+    for loss in ("mse", "multi-label-soft-margin"):
+        page = losscli.explain(
+            loss, input=[[1.0, 2.0], [0.0, -1.0]], target=target, wrt="all"
+        ).to_text()
+        assert ("target is broadcast: its gradient adds up" in page) is copies
+        assert "input is broadcast" not in page

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import MANY, Case, examples
 
+import losscli
 from losscli import engine
 from losscli.cli import run
 from losscli.errors import SourceError, UsageError
@@ -144,6 +145,39 @@ def test_a_sum_is_the_exact_one_but_for_an_ulp(dtype: Any) -> None:
         exact = dtype(math.fsum(terms.tolist()))
         assert abs(dtype(float(ExactSum.of_all(terms))) - exact) <= np.spacing(exact), kind
         assert len(grouped(terms)) < len(terms) / 30
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("loss", ["mse", "huber", "smooth-l1", "kl-div"])
+def test_products_add_up_like_what_they_are(
+    loss: str, dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in KINDS:
+        terms = np.abs(random_terms(kind, 100_003)).astype(dtype)
+        tensors = {"input": terms, "target": np.zeros_like(terms)}
+        if loss == "kl-div":
+            tensors = {"input": -1 - terms, "target": np.ones_like(terms)}
+        each = losscli.compute(loss, **tensors, reduction="none")
+        exact = math.fsum(each.tolist())
+        sums = []
+        for block in (1 << 20, 99_991, 1 << 22):
+            monkeypatch.setattr(engine, "BLOCK", block)
+            sums.append(losscli.compute(loss, **tensors, reduction="sum"))
+        assert np.ptp(sums) <= np.spacing(dtype(exact)), kind
+        # the terms were rounded, equal ones in the same direction; products are not
+        assert sums[0] == pytest.approx(exact, rel=float(np.finfo(dtype).eps)), kind
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, 1e200, -1e200])
+@pytest.mark.parametrize("loss", ["mse", "huber", "smooth-l1", "kl-div"])
+def test_products_of_which_one_is_not_finite(loss: str, odd: float) -> None:
+    input = rng.random(10_000)
+    input[7_777] = odd
+    tensors = {"input": input, "target": rng.random(10_000)}
+    with np.errstate(all="ignore"):
+        expected = losscli.compute(loss, **tensors, reduction="none").sum()
+    found = losscli.compute(loss, **tensors, reduction="sum")
+    assert found == pytest.approx(expected, rel=1e-14, nan_ok=True)
 
 
 @pytest.mark.parametrize(

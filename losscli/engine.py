@@ -19,9 +19,9 @@ from losscli.blocks import cut, default_threads, in_turn, size_of
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
 from losscli.given import arrays_of, computing_type
 from losscli.gradient import Gradient
-from losscli.layout import Laid, lay_out, shape_text
+from losscli.layout import lay_out, shape_text
 from losscli.parameters import Array, Loss
-from losscli.reduction import ExactSum, Total
+from losscli.reduction import ExactSum, Total, added
 from losscli.stored import Stored, addresses, place_of
 from losscli.work import Show, Terms, quiet
 
@@ -111,12 +111,12 @@ class Problem:
     def total(self) -> Total:
         """The total over all rows."""
         parts = self._each_block(lambda terms, _: _total(terms))
-        return sum((part for _, part in parts), Total())
+        return added(part for _, part in parts)
 
     def total_over(self, blocks: Iterable[Any]) -> Total:
         """The total over some of the blocks, one after the other."""
         with np.errstate(all="ignore"):
-            return sum((_total(self._run_at(index)) for index in blocks), Total())
+            return added(_total(self._run_at(index)) for index in blocks)
 
     @cached_property
     def denominator(self) -> float:
@@ -127,9 +127,9 @@ class Problem:
         if "total" in vars(self):  # everything has been added up already
             return float(self.total.counted)
         total = ExactSum()
-        for index in self.blocks():
+        for index in self.blocks([name for name in self.laid if name not in self.loss.predicted]):
             try:
-                counts = count(**self.block(index), **self.options)
+                counts = count(**self.outline(index), **self.options)
             except RangeError as error:
                 raise self._placed(error, index) from None
             if counts is None:
@@ -239,10 +239,11 @@ class Problem:
         first = self.tensors[next(iter(self.loss.tensors))]
         return first.shape[0] if first.ndim else 1
 
-    def blocks(self) -> Iterator[Any]:
-        """Indices into the rows that cut them into blocks."""
+    def blocks(self, names: Iterable[str] | None = None) -> Iterator[Any]:
+        """Indices into the rows that cut them into blocks, as large as these tensors allow; or all."""
         rows = self.rows or (1,)
-        width = sum(math.prod(one.inner) for one in self.laid.values() if not one.rowless)
+        read = [self.laid[name] for name in (self.laid if names is None else names)]
+        width = sum(math.prod(one.inner) for one in read if not one.rowless)
         room = BLOCK * self.loss.rows.sparse // self.dtype.itemsize
         most = max(self.loss.rows.least, room // max(1, width))
         return cut(rows, most, self._seams(rows))
@@ -260,20 +261,28 @@ class Problem:
     def block(self, index: Any) -> dict[str, Any]:
         """The tensors at `index` into the rows, floating-point ones in the computing type."""
         block: dict[str, Any] = dict.fromkeys(self.loss.tensors)
-        for name, kind in self._kinds.items():
-            block[name] = np.asarray(self._part(self.laid[name], index), kind)
+        for name, read, kind in self._readers:
+            block[name] = np.asarray(read(index), kind)
+        return block
+
+    def outline(self, index: Any) -> dict[str, Any]:
+        """The tensors at `index` with zeros for predictions, which need not be read to count rows."""
+        block: dict[str, Any] = dict.fromkeys(self.loss.tensors)
+        for name, read, kind in self._readers:
+            if name in self.loss.predicted:
+                full = (self.rows or (1,)) + self.laid[name].inner
+                block[name] = np.broadcast_to(np.zeros((), kind), full)[index]
+            else:
+                block[name] = np.asarray(read(index), kind)
         return block
 
     @cached_property
-    def _kinds(self) -> dict[str, np.dtype[Any] | None]:
-        """The type that each tensor's blocks are cast to; None is its own, of class indices."""
-        return {
-            name: self.type_of(name)
-            if parameter.tensor.holds == "numbers" or self.tensors[name].dtype.kind == "f"
-            else None
-            for name, parameter in self.loss.tensors.items()
-            if name in self.laid
-        }
+    def _readers(self) -> list[tuple[str, Callable[[Any], Array], np.dtype[Any] | None]]:
+        """The tensors, what gives their blocks, and the type these are cast to; None is their own."""
+        return [
+            (name, one.reader(self.rows), self.type_of(name) if self._has_numbers(name) else None)
+            for name, one in self.laid.items()
+        ]
 
     def type_of(self, name: str) -> np.dtype[Any]:
         """The type of a tensor's numbers in the computing precision: complex where they are."""
@@ -384,7 +393,7 @@ class Problem:
         if not one.array.ndim:
             return ()
         places = addresses(one.array.shape)
-        part = self._part(replace(one, array=places), index)
+        part = replace(one, array=places).reader(self.rows)(index)
         flat = place_of(part[tuple(slice(i, None) for i in inside)], places)
         return tuple(int(i) for i in np.unravel_index(flat, one.array.shape))
 
@@ -399,15 +408,14 @@ class Problem:
         """Whether a tensor was given and holds numbers, not indices."""
         if name not in self.tensors:
             return False
-        tensor = self.loss.tensors[name].tensor
-        needs = tensor.differentiable
-        real = tensor.holds == "numbers" or self.tensors[name].dtype.kind == "f"
-        return real and (self._has_gradient(needs) if isinstance(needs, str) else needs)
+        needs = self.loss.tensors[name].tensor.differentiable
+        able = self._has_gradient(needs) if isinstance(needs, str) else needs
+        return able and self._has_numbers(name)
 
-    def _part(self, one: Laid, index: Any) -> Array:
-        """A block of a tensor; a single row gets a row axis."""
-        part = one.part(self.rows, index if self.rows else ())
-        return part if self.rows or one.rowless else part[None]
+    def _has_numbers(self, name: str) -> bool:
+        """Whether a tensor that was given holds numbers, not indices."""
+        holds = self.loss.tensors[name].tensor.holds
+        return holds == "numbers" or self.tensors[name].dtype.kind == "f"
 
 
 def _total(terms: Terms) -> Total:

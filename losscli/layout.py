@@ -60,29 +60,31 @@ class Laid:
         """The shape of the other axes."""
         return self.shape[len(self.shape) - len(self.letters) :]
 
-    def part(self, rows: tuple[int, ...], index: Any) -> Array:
-        """The tensor at `index` into rows of shape `rows`, to which it is broadcast."""
-        if self.rowless:
-            return self.view(np.asarray(self.array))
-        if isinstance(self.array, Stored):
-            found = self._read(self.array, index) if rows and self.rows == rows else None
+    def reader(self, rows: tuple[int, ...]) -> Callable[[Any], Array]:
+        """What gives the tensor at an index into rows of shape `rows`, to which it is broadcast.
+
+        A single row, of shape (), gets a row axis, and has no index.
+        """
+        if self.rowless or not rows:
+            seen = self.view(np.asarray(self.array))
+            whole = seen if self.rowless else seen[None]
+            return lambda index: whole
+        if not isinstance(self.array, Stored):
+            return self._broadcast(rows).__getitem__
+        stored = self.array
+
+        def read(index: Any) -> Array:
+            found = self._read(stored, index) if self.rows == rows else None
             part: Array = self._broadcast(rows)[index] if found is None else found
             return part
-        if rows not in self._seen:
-            self._seen[rows] = self._broadcast(rows)
-        part = self._seen[rows][index]
-        return part
+
+        return read
 
     def _broadcast(self, rows: tuple[int, ...]) -> Array:
         """The view, broadcast to rows of shape `rows`."""
         seen = self.view(np.asarray(self.array))
         full = rows + self.inner
         return seen if seen.shape == full else np.broadcast_to(seen, full)
-
-    @cached_property
-    def _seen(self) -> dict[tuple[int, ...], Array]:
-        """Views that were broadcast, by rows, for the blocks that follow."""
-        return {}
 
     def _read(self, stored: Stored, index: Any) -> Array | None:
         """The part that lies at `index` in a file; None where it does not lie there in one piece."""

@@ -98,9 +98,14 @@ def _starts(rows: int, classes: int) -> Array:
 
 
 def row_sums(x: Array) -> Array:
-    """Sums over the last axis. Short rows cost NumPy's pairwise sum 50 ns each, einsum less."""
+    """Sums over the last axis, of SHORT numbers at a time by einsum, NumPy's fastest sum."""
     x = np.ascontiguousarray(x)  # or the order of adding might hang on how many rows there are
-    sums: Array = np.einsum("...c->...", x) if x.shape[-1] <= SHORT else x.sum(-1)
+    whole = x.shape[-1] - x.shape[-1] % SHORT
+    sums: Array = np.einsum("...c->...", x[..., whole:] if whole else x)
+    if whole:
+        sums += np.einsum(
+            "...gc->...g", x[..., :whole].reshape(*x.shape[:-1], whole // SHORT, SHORT)
+        ).sum(-1)
     return sums
 
 

@@ -9,7 +9,8 @@ ulp, unless a few terms outweigh all others, and a result is rounded once: anoth
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,9 @@ class ExactSum:
 
     __slots__ = ("_units", "_waiting", "special")
 
-    def __init__(self, units: int = 0, special: float = 0.0, waiting: tuple[Any, ...] = ()) -> None:
+    def __init__(self, units: int = 0, special: float = 0.0, waiting: Sequence[Any] = ()) -> None:
         self._units = units
-        self._waiting = waiting
+        self._waiting = [*waiting]
         self.special = special
 
     @classmethod
@@ -48,11 +49,13 @@ class ExactSum:
     @classmethod
     def of_all(cls, values: Any) -> ExactSum:
         """The sum of an array or of `Products`, whose numbers are added up in groups, and those exactly."""
-        if isinstance(values, Products) and values.size > FEW_PRODUCTS:
-            dots = tuple(k * _dots(x.ravel(), y.ravel()) for k, x, y in values.products)
-            if all(map(_all_finite, dots)):
-                return cls(waiting=dots)
-        flat = np.ravel(values)
+        if isinstance(values, Products):
+            if values.size > FEW_PRODUCTS:
+                dots = [_dots(*product) for product in values.products]
+                if all(map(_all_finite, dots)):
+                    return cls(waiting=dots)
+            values = values.each()
+        flat = values.ravel()
         if flat.dtype.kind != "f":
             flat = flat.astype(np.float64)
         for kind in dict.fromkeys((flat.dtype, np.dtype(np.float64))):
@@ -68,18 +71,22 @@ class ExactSum:
     def units(self) -> int:
         """What is finite, in units of 2**-1074."""
         if self._waiting:
-            self._units += _units(np.concatenate(self._waiting))
-            self._waiting = ()
+            self._units += _units(np.concatenate(self._waiting, dtype=np.float64))
+            self._waiting = []
         return self._units
 
+    def __iadd__(self, other: ExactSum) -> ExactSum:
+        self._units += other._units
+        self.special += other.special
+        self._waiting += other._waiting
+        if len(self._waiting) >= MANY:
+            _ = self.units
+        return self
+
     def __add__(self, other: ExactSum) -> ExactSum:
-        both = ExactSum(
-            self._units + other._units,
-            self.special + other.special,
-            self._waiting + other._waiting,
-        )
-        if len(both._waiting) >= MANY:
-            _ = both.units
+        both = ExactSum()
+        both += self
+        both += other
         return both
 
     def __float__(self) -> float:
@@ -105,21 +112,26 @@ ONE = ExactSum(1 << LOWEST)
 
 
 def _units(numbers: Any) -> int:
-    """The exact sum of finite numbers, in units of 2**-1074."""
-    if not numbers.size:
-        return 0
-    fractions, exponents = np.frexp(numbers.astype(np.float64))
-    least = int(exponents.min())
-    # 53 digits in two halves: whole numbers, whose sums by exponent a float holds exactly
-    high = np.floor(fractions * 2.0**27)
-    low = (fractions * 2.0**27 - high) * 2.0**26
-    halves = (np.bincount(exponents - least, half).tolist() for half in (high, low))
+    """The exact sum of finite numbers, in units of 2**-1074; the array is used up.
+
+    Of all numbers the leading digits are split off that a float can add up without rounding, then the
+    next ones, until nothing is left: Rump, Ogita and Oishi, "Accurate floating-point summation", 2008.
+    """
     total = 0
-    for place, (above, below) in enumerate(zip(*halves, strict=True), least - 53 + LOWEST):
-        digits = (int(above) << 26) + int(below)
-        total += (
-            digits << place if place >= 0 else digits >> -place
-        )  # multiples of 2**-1074 lose only zeros
+    while largest := float(max(numbers.max(initial=0), -numbers.min(initial=0))):
+        _, exponent = math.frexp(largest)
+        exponent += numbers.size.bit_length()
+        if exponent > 1023:
+            big = np.abs(numbers) > 1
+            total += _units(numbers[big] * 2.0**-512) << 512
+            numbers = numbers[~big]
+            continue
+        above = math.ldexp(1.0, max(exponent, -1022))
+        digits = numbers + above
+        digits -= above
+        numbers -= digits
+        top, bottom = float(digits.sum()).as_integer_ratio()
+        total += (top << LOWEST) // bottom
     return total
 
 
@@ -134,11 +146,14 @@ def grouped(flat: Any) -> Any:
     return groups if whole == flat.size else np.concatenate([groups, flat[whole:]])
 
 
-def _dots(x: Any, y: Any) -> Any:
-    """The dot products of groups of two flat arrays."""
+def _dots(k: float, x: Any, y: Any) -> Any:
+    """k times the dot products of groups of two arrays."""
+    x, y = x.ravel(), y.ravel()
     whole = x.size - x.size % PRODUCTS_IN_GROUP
     groups = np.vecdot(*(z[:whole].reshape(-1, PRODUCTS_IN_GROUP) for z in (x, y)))
-    return groups if whole == x.size else np.concatenate([groups, x[whole:] * y[whole:]])
+    if whole < x.size:
+        groups = np.concatenate([groups, x[whole:] * y[whole:]])
+    return groups if k == 1 else k * groups
 
 
 def _all_finite(numbers: Any) -> bool:
@@ -146,46 +161,50 @@ def _all_finite(numbers: Any) -> bool:
     return math.isfinite(np.einsum("i->", numbers))
 
 
-NOTHING = ExactSum()
-
-
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Total:
     """What some of the rows come to: `rows` of them, of which `left_out` count for nothing in a mean."""
 
     rows: int = 0
     left_out: int = 0
     uneven: bool = False  # whether some row counts for anything but 1
-    sum: ExactSum = NOTHING
-    numerator: ExactSum = NOTHING  # the same object where no row has a divisor
+    sum: ExactSum = field(default_factory=ExactSum)
+    quotients: ExactSum | None = None  # of losses and their divisors; None: no row has one
     weights: ExactSum | None = None  # None: each row counts for 1
 
     @classmethod
     def of(cls, values: Any, counts: Any = None, divisor: Any = None) -> Total:
         """The total of a block of terms."""
-        rows = int(np.size(values))
-        total = ExactSum.of_all(values)
-        return cls(
-            rows,
-            0 if counts is None else rows - int(np.count_nonzero(counts)),
-            counts is not None and bool((np.asarray(counts) != 1).any()),
-            total,
-            total if divisor is None else ExactSum.of_all(values / divisor),
-            None if counts is None else ExactSum.of_all(counts),
-        )
+        total = cls(values.size, sum=ExactSum.of_all(values))
+        if counts is not None:
+            total.left_out = total.rows - int(np.count_nonzero(counts))
+            total.uneven = bool((counts != 1).any())
+            total.weights = ExactSum.of_all(counts)
+        if divisor is not None:
+            total.quotients = ExactSum.of_all(values / divisor)
+        return total
+
+    def __iadd__(self, other: Total) -> Total:
+        if self.quotients is not None or other.quotients is not None:
+            self.quotients = self.numerator + other.numerator
+        if self.weights is not None or other.weights is not None:
+            self.weights = self.counted + other.counted
+        self.sum += other.sum
+        self.rows += other.rows
+        self.left_out += other.left_out
+        self.uneven |= other.uneven
+        return self
 
     def __add__(self, other: Total) -> Total:
-        total = self.sum + other.sum
-        even = self.weights is None and other.weights is None
-        alike = self.numerator is self.sum and other.numerator is other.sum
-        return Total(
-            self.rows + other.rows,
-            self.left_out + other.left_out,
-            self.uneven or other.uneven,
-            total,
-            total if alike else self.numerator + other.numerator,
-            None if even else self.counted + other.counted,
-        )
+        both = Total()
+        both += self
+        both += other
+        return both
+
+    @property
+    def numerator(self) -> ExactSum:
+        """What a mean divides."""
+        return self.sum if self.quotients is None else self.quotients
 
     @property
     def counted(self) -> ExactSum:
@@ -210,6 +229,14 @@ class Total:
         if reduction == "batchmean":
             return self.sum.over(ExactSum.of(float(batch)))
         raise UsageError(f"there is no reduction {reduction!r}.")
+
+
+def added(totals: Iterable[Total]) -> Total:
+    """The total of all."""
+    whole = Total()
+    for total in totals:
+        whole += total
+    return whole
 
 
 def divide(numerator: float, denominator: float) -> float:

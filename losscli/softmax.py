@@ -29,8 +29,10 @@ class Softmax(NamedTuple):
     def surprise(self) -> Array:
         """Minus the log of the probability of the class set apart."""
         found: Array = np.log1p(self.rest / self.unit)
-        far = self.unit < _limits(self.unit.dtype).unit
-        if far.any():  # the odds may be infinite; this class is not the largest, so nothing cancels
+        limit = _limits(self.unit.dtype).unit
+        if _least(self.unit) < limit:  # the odds may be infinite
+            far = self.unit < limit
+            # the class set apart is not the largest, so nothing cancels
             logs = self.shift - self.score + np.log(self.unit + self.rest)
             found[far] = logs[far]
         return found
@@ -82,12 +84,13 @@ def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
     only those rows are shifted by the largest score whose exps might leave the type's range.
     """
     flat = np.ascontiguousarray(scores.reshape(-1, scores.shape[-1]))
+    limits = _limits(flat.dtype)
     if label is None:
         apart = flat.argmax(-1)
         places = places_of(flat, apart)
         score = shift = flat.reshape(-1).take(places)
     else:
-        highest = flat.max(initial=-np.inf)  # before the labels, as it brings all into the cache
+        highest = np.maximum.reduce(flat, None, initial=-np.inf)  # this brings all into the cache
         apart = label.ravel()
         places = places_of(flat, apart)
         score = flat.reshape(-1).take(places)
@@ -95,8 +98,8 @@ def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
     exps, unit = _exps(flat, shift), np.exp(score - shift)
     exps.reshape(-1)[places] = 0
     rest = row_sums(exps)
-    small = rest < _limits(flat.dtype).rest
-    if small.any():  # the class set apart is far ahead
+    if _least(rest) < limits.rest:  # the class set apart is far ahead
+        small = rest < limits.rest
         shift = np.where(small, score, shift)
         unit = np.exp(score - shift)
         exps[small] = _tiny_exps(flat[small], score[small])
@@ -113,13 +116,18 @@ def softmax_parts(scores: Array, label: Array | None = None) -> Softmax:
     )
 
 
+def _least(x: Array) -> Any:
+    """The smallest number, nan aside."""
+    return np.fmin.reduce(x, None, initial=np.inf)
+
+
 def _shift(flat: Array, score: Array, highest: float) -> Array:
     """What each row (N, C) is shifted by: 0, or its largest score where exps or odds might be lost."""
     low, high, deep, least, *_ = _limits(flat.dtype)
-    lowest = score.min(initial=np.inf)
+    lowest = np.minimum.reduce(score, initial=np.inf)
     bounded = highest <= high and lowest >= low
-    if bounded and (lowest >= deep or np.fmin.reduce(flat, axis=None) >= least):
-        return np.zeros_like(score)
+    if bounded and (lowest >= deep or _least(flat) >= least):
+        return np.zeros(score.shape, score.dtype)
     top = flat.reshape(-1).take(places_of(flat, flat.argmax(-1)))
     fine = (top <= high) & (score >= low)
     doubtful = fine & (top < deep)
@@ -134,7 +142,7 @@ def _exps(flat: Array, shift: Array) -> Array:
     z = plus_each(flat, -shift) if shifted else flat
     exps = z if shifted else room(flat)
     least = _limits(z.dtype).least
-    if not np.fmin.reduce(z, axis=None, initial=0) < least:
+    if not _least(z) < least:
         return np.exp(z, out=exps)
     normal = z >= least
     np.exp(np.maximum(z, least, out=exps), out=exps)

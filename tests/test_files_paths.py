@@ -84,7 +84,7 @@ def tables(draw):
     return mark + (end.join(texts) + last).encode("utf-8", "surrogatepass") + tail
 
 
-WAYS = ("field by field", "decimals", "NumPy", "Polars")
+WAYS = ("field by field", "decimals", "NumPy", "Polars", "Polars, wide")
 
 
 @contextmanager
@@ -93,7 +93,9 @@ def only(way: str, size: int = blocks.BLOCK):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)
         patch.setattr(block_reader, "_LARGE_BLOCK", size)
-        patch.setattr(fast, "ENOUGH", 0 if way == "Polars" else 1 << 60)
+        patch.setattr(fast, "ENOUGH", 0 if "Polars" in way else 1 << 60)
+        if way == "Polars, wide":
+            patch.setattr(fast, "WIDE", 0)
         if way == "field by field":
             patch.setattr(block_reader.BlockReader, "numbers", lambda *_: None)
         if way == "NumPy":
@@ -128,7 +130,7 @@ def path(tmp_path_factory) -> Path:
 
 
 def ways() -> list[str]:
-    return [way for way in WAYS if way != "Polars" or fast.is_there()]
+    return [way for way in WAYS if "Polars" not in way or fast.is_there()]
 
 
 @settings(max_examples=200)
@@ -151,7 +153,7 @@ def test_every_way_gives_the_same(path, data, size, source, words):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("text", [*PLAIN, *FRACTIONS, *INTEGERS, *SPECIAL, *WRONG])
 def test_every_way_reads_or_refuses_a_field(path, way, text):
-    if way == "Polars":
+    if "Polars" in way:
         pytest.importorskip("polars")
     for around in ("{}\n", "1.5,{}\n", "{},2\n1,2", "1,2\n3,{}\n5,6"):
         path.write_text(around.format(text), encoding="utf-8")
@@ -161,20 +163,28 @@ def test_every_way_reads_or_refuses_a_field(path, way, text):
             assert outcome(path) == expected, around
 
 
-READERS = {"decimals": decimals.numbers, "Polars": fast.numbers}
+READERS = {"decimals": decimals.numbers, "Polars": fast.numbers, "Polars, wide": fast.numbers}
 
 
-@pytest.mark.parametrize("name", READERS)
-def test_no_reader_takes_for_a_number_what_is_none(name):
-    """All texts of up to five of the characters that numbers are made of."""
-    if name == "Polars":
+@pytest.fixture
+def reader(request, monkeypatch):
+    """One of the readers, by its name."""
+    if "Polars" in request.param:
         pytest.importorskip("polars")
+    if "wide" in request.param:
+        monkeypatch.setattr(fast, "WIDE", 0)
+    return READERS[request.param]
+
+
+@pytest.mark.parametrize("reader", READERS, indirect=True)
+def test_no_reader_takes_for_a_number_what_is_none(reader):
+    """All texts of up to five of the characters that numbers are made of."""
     alphabet = "1.e+-0"
     texts = [""]
-    for _ in range(5 if name == "decimals" else 4):
+    for _ in range(5 if reader is decimals.numbers else 4):
         texts = [text + character for text in texts for character in alphabet] + texts
     for text in {*texts}:
-        found = READERS[name](f"1.5,{text}\n".encode(), b",", 2)
+        found = reader(f"1.5,{text}\n".encode(), b",", 2)
         if found is not None:
             expected = number(text)
             assert expected is not None, text
@@ -203,15 +213,13 @@ def decimals_of(kind: str, random: np.random.Generator) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [1, 7])
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("reader", READERS, indirect=True)
 @pytest.mark.parametrize("kind", KINDS)
-def test_decimals_are_rounded_as_python_rounds_them(kind, name, width):
-    if name == "Polars":
-        pytest.importorskip("polars")
+def test_decimals_are_rounded_as_python_rounds_them(kind, reader, width):
     texts = decimals_of(kind, np.random.default_rng(5))
     texts = texts[: len(texts) // width * width]
     lines = (",".join(texts[i : i + width]) for i in range(0, len(texts), width))
-    found = READERS[name](("\n".join(lines) + "\n").encode(), b",", width)
+    found = reader(("\n".join(lines) + "\n").encode(), b",", width)
     assert found is not None
     assert found.tobytes() == np.array([float(text) for text in texts]).tobytes()
 

@@ -36,11 +36,11 @@ class Blocks:
         return line + mark
 
     def _whole_lines(self, stream: BinaryIO) -> Iterator[bytes]:
-        held = [stream.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)]
+        held: list[bytes | memoryview] = [stream.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)]
         while read := stream.read(self.size):
             # A \r at the very end may be the first half of a \r\n.
             end = max(read.rfind(b"\n"), read.rfind(b"\r", 0, -1)) + 1
-            held.append(read[:end] if end else read)
+            held.append(memoryview(read)[: end or None])
             if end:
                 yield _unified(b"".join(held))
                 held = [read[end:]]

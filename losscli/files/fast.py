@@ -1,8 +1,7 @@
 """Polars' reader of decimals for large texts, where it is installed: the extra `losscli[fast]`.
 
-It is given only what has been looked at, lines of as many fields each and no character in them that
-stands in no decimal, and its numbers are taken only where it found one in every field. So it decides
-nothing but how quickly they are there.
+Its numbers are taken only where it found one in every field of lines that have as many each, and it
+takes for a number only what the other readers do. So it decides nothing but how quickly they are there.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 _DECIMALS = b"0123456789+-.eE"
 ENOUGH = 8 << 20  # bytes after which importing it has paid
+WIDE = 1000  # columns
 
 
 @cache
@@ -27,26 +27,46 @@ def is_there() -> bool:
 def numbers(data: bytes, separator: bytes, width: int) -> NDArray[Any] | None:
     """As `decimals.numbers`; None also where Polars is not sure."""
     polars: Any = importlib.import_module("polars")
-    ends = data.translate(None, _DECIMALS)  # must be those of so many fields, line after line
-    lines = len(ends) // width
-    if ends != (separator * (width - 1) + b"\n") * lines:
-        return None
     is_whole = not any(mark in data for mark in (b".", b"e", b"E"))
     if is_whole and b"-0" in data:
         return None  # a zero with a sign is no integer
     kind = polars.Int64 if is_whole else polars.Float64
+    read = _columns if width <= WIDE else _fields
     try:
-        found = polars.read_csv(
-            data.replace(b"\n", separator),  # one field under the other, as it were
-            has_header=False,
-            schema={"": kind},
-            separator="\0",
-            eol_char=separator.decode(),
-            quote_char=None,
-        ).to_series()
+        found = read(polars, data, separator, width, kind)
     except polars.exceptions.PolarsError:
         return None
-    if len(found) != len(ends) or found.null_count():
+    if found is None or any(found.null_count().row(0)):
         return None
-    array: NDArray[Any] = found.to_numpy()
+    array: NDArray[Any] = found.to_numpy(order="c")
     return array.reshape(-1, width)
+
+
+def _columns(polars: Any, data: bytes, separator: bytes, width: int, kind: Any) -> Any:
+    """A table of so many columns. Where a line is shorter something is null, a longer one is an error."""
+    if data.startswith(b"\n"):
+        return None  # Polars does not count blank lines at the start
+    return polars.read_csv(
+        data,
+        has_header=False,
+        schema=dict.fromkeys(map(str, range(width)), kind),
+        separator=separator.decode(),
+        quote_char=None,
+    )
+
+
+def _fields(polars: Any, data: bytes, separator: bytes, width: int, kind: Any) -> Any:
+    """A single column of all fields, as Polars takes its time for each column."""
+    ends = data.translate(None, _DECIMALS)  # must be those of so many fields, line after line
+    lines = len(ends) // width
+    if ends != (separator * (width - 1) + b"\n") * lines:
+        return None
+    found = polars.read_csv(
+        data.replace(b"\n", separator),
+        has_header=False,
+        schema={"": kind},
+        separator="\0",
+        eol_char=separator.decode(),
+        quote_char=None,
+    )
+    return found if len(found) == len(ends) else None

@@ -30,6 +30,7 @@ class Gradient:
             for name in names
         }
         self.views = {name: self._view(name) for name in names}
+        self.inner = {name: self._inner(name) for name in names}
         self.shared: set[str] = set()  # the tensors that several blocks have added to
         self.lost: set[str] = set()  # those of which a block was not finite
 
@@ -70,14 +71,15 @@ class Gradient:
         view = one.view(self.arrays[name])
         return view if self.rows or one.rowless else view[None]
 
+    def _inner(self, name: str) -> tuple[int, ...] | None:
+        """The axes behind the rows of a tensor that has every row for itself, else None."""
+        one = self.laid[name]
+        return None if one.rowless or one.rows != self.rows else one.inner
+
     def _is_private(self, name: str, piece: Array) -> bool:
         """Whether a gradient's elements belong to one block each: nothing in it was broadcast."""
-        one = self.laid[name]
-        return (
-            not one.rowless
-            and one.rows == self.rows
-            and piece.shape[piece.ndim - len(one.inner) :] == one.inner
-        )
+        inner = self.inner[name]
+        return inner is not None and piece.shape[piece.ndim - len(inner) :] == inner
 
 
 def _add_broadcast(view: Array, piece: Array, letters: int, index: Any) -> None:

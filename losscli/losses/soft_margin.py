@@ -66,8 +66,9 @@ def soft_margin(
     e = np.negative(m, out=room(m))
     np.exp(e, out=e)
     loss = np.log1p(e, out=room(m))
-    beyond = np.isinf(e)  # there 1 is nothing beside e^-m, whose logarithm is -m
-    if far := bool(beyond.any()):
+    far = np.fmax.reduce(e, None, initial=0) == np.inf
+    if far:
+        beyond = np.isinf(e)  # there 1 is nothing beside e^-m, whose logarithm is -m
         np.negative(m, out=loss, where=beyond)
     show("l = max(-m, 0) + log1p(exp(-abs(m)))", loss, "ln(1 + e^-m), no overflow")
 

@@ -23,24 +23,30 @@ _AT_A_TIME = 3  # blocks that are read while one is waited for
 
 
 class BlockReader:
-    """Reads some columns of the blocks of a text, by Polars once it has read enough.
+    """Reads some columns of the blocks of a text, by Polars where it is large, or once much has been read.
 
     While Polars reads a block, what lies below is made ready for it in other threads.
     """
 
     def __init__(
-        self, found: Blocks, separator: str, width: int, wanted: Sequence[Sequence[int]]
+        self,
+        found: Blocks,
+        separator: str,
+        width: int,
+        wanted: Sequence[Sequence[int]],
+        size: int,
     ) -> None:
         self.found = found
         self.separator = separator.encode()
         self.width = width
         self.wanted = wanted
         self.read = 0  # bytes
+        self.is_large = size >= fast.LARGE
         self.begun: deque[tuple[bytes, Future[list[Array | None]]]] = deque()
 
     def __iter__(self) -> Iterator[tuple[bytes, list[Array | None]]]:
         """Each block and its numbers; None for columns of which every field must be looked at."""
-        while self.read < fast.ENOUGH or not fast.is_there():
+        while not ((self.is_large or self.read >= fast.ENOUGH) and fast.is_there()):
             if not (block := self.found.block()):
                 return
             self.read += len(block)

@@ -14,7 +14,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 _DECIMALS = b"0123456789+-.eE"
-ENOUGH = 8 << 20  # bytes after which importing it has paid
+ENOUGH = 8 << 20  # bytes after which it is imported; that takes as long as reading them without it
+LARGE = 32 << 20  # bytes of a text for which it is imported at the start
 WIDE = 1000  # columns
 
 

@@ -36,6 +36,11 @@ class Raw(NamedTuple):
     open: Opener
     path: Path | None = None  # where the bytes lie as they are, so that they can be mapped
 
+    @property
+    def size(self) -> int:
+        """How many bytes there are, or 0 where that is not known."""
+        return self.path.stat().st_size if self.path else 0
+
     def data(self) -> bytes:
         """All bytes."""
         with self.open() as stream:

@@ -101,7 +101,7 @@ class Table:
         """Read the text, block after block, to its end or until nothing can come of it."""
         with self._blocks() as blocks:
             picked = [one.picked for one in wanted]
-            reader = BlockReader(blocks, self.separator, self.width, picked)
+            reader = BlockReader(blocks, self.separator, self.width, picked, self.raw.size)
             for block, numbers in reader:
                 below = blocks.above + _lines(block, numbers[0])
                 slow = _unsettled(wanted)

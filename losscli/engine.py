@@ -7,7 +7,7 @@ cache; a block is views of the tensors, cast to the computing type, on which the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -126,10 +126,10 @@ class Problem:
             return float(self.count)
         if "total" in vars(self):  # everything has been added up already
             return float(self.total.counted)
-        total = ExactSum()
-        for index in self.blocks([name for name in self.laid if name not in self.loss.predicted]):
+        total, unread = ExactSum(), self.loss.predicted
+        for index in self.blocks(self.laid.keys() - set(unread)):
             try:
-                counts = count(**self.outline(index), **self.options)
+                counts = count(**self.block(index, unread=unread), **self.options)
             except RangeError as error:
                 raise self._placed(error, index) from None
             if counts is None:
@@ -258,18 +258,14 @@ class Problem:
         }
         return tuple(sorted(starts - {0, rows[0]}))
 
-    def block(self, index: Any) -> dict[str, Any]:
-        """The tensors at `index` into the rows, floating-point ones in the computing type."""
-        block: dict[str, Any] = dict.fromkeys(self.loss.tensors)
-        for name, read, kind in self._readers:
-            block[name] = np.asarray(read(index), kind)
-        return block
+    def block(self, index: Any, *, unread: Collection[str] = ()) -> dict[str, Any]:
+        """The tensors at `index` into the rows, floating-point ones in the computing type.
 
-    def outline(self, index: Any) -> dict[str, Any]:
-        """The tensors at `index` with zeros for predictions, which need not be read to count rows."""
+        Those that are `unread` come as zeros, where their shape and type is all that counts.
+        """
         block: dict[str, Any] = dict.fromkeys(self.loss.tensors)
         for name, read, kind in self._readers:
-            if name in self.loss.predicted:
+            if name in unread:
                 full = (self.rows or (1,)) + self.laid[name].inner
                 block[name] = np.broadcast_to(np.zeros((), kind), full)[index]
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from losscli.errors import (
     UsageError,
 )
 from losscli.losses import NAMES, load
-from losscli.numerics import room
-from losscli.reduction import ExactSum, Total
+from losscli.numerics import room, row_sums
+from losscli.reduction import LOWEST, ExactSum, Total
 
 rng = np.random.default_rng(12)
 EPS = float(np.finfo(float).eps)
@@ -305,6 +306,24 @@ def test_a_sum_of_many_is_as_exact_as_a_pairwise_one(size: int, dtype: type) -> 
         values = np.append(x, dtype(last))
         assert np.array_equal(float(ExactSum.of_all(values)), last, equal_nan=True)
     assert float(ExactSum.of_all(np.ones(size, bool))) == size
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=200))
+def test_a_sum_of_any_floats_is_the_exact_one(values: list[float]) -> None:
+    found = ExactSum.of_all(np.array(values))
+    assert Fraction(found.units, 1 << LOWEST) == sum(map(Fraction, values), Fraction(0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "shape", [(3, 1023), (2, 1024), (2, 2, 1025), (1, 5000), (0, 3000), (4, 0)]
+)
+def test_sums_of_rows_of_any_length(shape: tuple[int, ...], dtype: type) -> None:
+    x = np.random.default_rng(1).random(shape).astype(dtype)
+    found = row_sums(x)
+    assert (found.shape, found.dtype) == (shape[:-1], x.dtype)
+    exact = [math.fsum(row) for row in x.reshape(math.prod(shape[:-1]), shape[-1]).tolist()]
+    assert np.allclose(found.ravel(), exact, rtol=4 * np.finfo(dtype).eps, atol=0)
 
 
 # ---- rooms

@@ -123,6 +123,18 @@ def test_blocks_end_where_files_meet() -> None:
     assert [index[0].indices(6)[:2] for index in problem.blocks()] == [(0, 1), (1, 4), (4, 6)]
 
 
+@pytest.mark.parametrize("ignored", [-100, 1])
+def test_rows_are_counted_without_reading_predictions(ignored: int) -> None:
+    target = np.array([0, 1, 2, 0, 1])
+    input = Stored([np.zeros((5, 3))])
+    options = {"ignore_index": ignored}
+    problem = Problem(load("cross-entropy"), {"input": input, "target": target}, options)
+    input.items = input.flat = input.item = None  # type: ignore[assignment,method-assign]
+    assert problem.denominator == (target != ignored).sum()
+    with pytest.raises(TypeError):
+        problem.value()
+
+
 def test_a_position_in_an_error_is_that_in_the_whole() -> None:
     target = np.array([0, 1, 2, 5, 1])
     joined = Stored([target[:2], target[2:]])

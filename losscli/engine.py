@@ -196,8 +196,7 @@ class Problem:
             least = np.partition(keys, -most)[-most] if keys.size > most else -np.inf
             first = np.flatnonzero(keys == least)[:most]
             for i in (*np.flatnonzero(keys > least), *first):
-                inside = np.unravel_index(i, values.shape)
-                whole = [(s.start or 0) + j for s, j in zip(index, inside, strict=True)]
+                whole = _among_all(index, values.shape, i)
                 best.append((-float(keys[i]), int(np.ravel_multi_index(whole, self.rows))))
             best = sorted(best)[:most]
         self.total = total
@@ -207,9 +206,7 @@ class Problem:
         """The index of the first row whose loss is nan or infinite."""
         for index, lost in self._each_block(lambda t, _: ~np.isfinite(np.asarray(t.values))):
             if lost.any():
-                inside = np.unravel_index(int(np.argmax(lost)), lost.shape)
-                whole = tuple((s.start or 0) + int(j) for s, j in zip(index, inside, strict=True))
-                return whole if self.rows else ()
+                return _among_all(index, lost.shape, np.argmax(lost)) if self.rows else ()
         return None
 
     def every(self) -> Terms:
@@ -412,6 +409,12 @@ class Problem:
         """Whether a tensor that was given holds numbers, not indices."""
         holds = self.loss.tensors[name].tensor.holds
         return holds == "numbers" or self.tensors[name].dtype.kind == "f"
+
+
+def _among_all(index: Any, shape: tuple[int, ...], place: Any) -> tuple[int, ...]:
+    """The index among all rows of a place in the flattened block, of that shape, at `index`."""
+    inside = np.unravel_index(place, shape)
+    return tuple((one.start or 0) + int(i) for one, i in zip(index, inside, strict=True))
 
 
 def _total(terms: Terms) -> Total:

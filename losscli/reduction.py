@@ -70,17 +70,21 @@ class ExactSum:
     @property
     def units(self) -> int:
         """What is finite, in units of 2**-1074."""
+        self._add_up()
+        return self._units
+
+    def _add_up(self) -> None:
+        """Add up what waits."""
         if self._waiting:
             self._units += _units(np.concatenate(self._waiting, dtype=np.float64))
             self._waiting = []
-        return self._units
 
     def __iadd__(self, other: ExactSum) -> ExactSum:
         self._units += other._units
         self.special += other.special
         self._waiting += other._waiting
         if len(self._waiting) >= MANY:
-            _ = self.units
+            self._add_up()
         return self
 
     def __add__(self, other: ExactSum) -> ExactSum:
@@ -121,12 +125,12 @@ def _units(numbers: Any) -> int:
     while largest := float(max(numbers.max(initial=0), -numbers.min(initial=0))):
         _, exponent = math.frexp(largest)
         exponent += numbers.size.bit_length()
-        if exponent > 1023:
+        if exponent > 1023:  # too large for a float; the large ones are added up as smaller ones
             big = np.abs(numbers) > 1
             total += _units(numbers[big] * 2.0**-512) << 512
             numbers = numbers[~big]
             continue
-        above = math.ldexp(1.0, max(exponent, -1022))
+        above = math.ldexp(1.0, max(exponent, -1022))  # above any sum of them
         digits = numbers + above
         digits -= above
         numbers -= digits

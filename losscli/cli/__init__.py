@@ -69,7 +69,7 @@ def main() -> None:
     if sys.stdin is None:  # closed; reading it then finds nothing
         sys.stdin = io.TextIOWrapper(io.BytesIO())
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # saves starting threads nobody uses
-    # a block at a time keeps no more busy, and each takes memory
+    # the blocks that Polars is given keep no more threads busy, and each thread takes memory
     os.environ.setdefault("POLARS_MAX_THREADS", str(min(4, os.cpu_count() or 1)))
     code = run(sys.argv[1:])
     gc.freeze()  # an exit that looks for garbage takes longer than many an answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from functools import cache
@@ -166,6 +167,29 @@ def test_products_add_up_like_what_they_are(
         assert np.ptp(sums) <= np.spacing(dtype(exact)), kind
         # the terms were rounded, equal ones in the same direction; products are not
         assert sums[0] == pytest.approx(exact, rel=float(np.finfo(dtype).eps)), kind
+
+
+CUT_EQUAL_NUMBERS = """
+import numpy as np
+from losscli.products import Products
+from losscli.reduction import Total, added
+
+def total(x):
+    return Total.of(Products(lambda: x * x, (1, x, x)))
+
+for dtype in (np.float64, np.float32):
+    for number in np.random.default_rng(1).uniform(1, 2, 500).astype(dtype):
+        x = np.full(4160, number)
+        whole = dtype(float(total(x).sum))
+        parts = dtype(float(added(total(x[i : i + 520]) for i in range(0, x.size, 520)).sum))
+        assert abs(whole - parts) <= np.spacing(min(whole, parts)), (number, whole, parts)
+"""
+
+
+def test_products_of_equal_numbers_on_processors_of_fewer_partial_sums() -> None:
+    """OpenBLAS adds as it would on processors without AVX-512; elsewhere as it always does."""
+    environment = os.environ | {"OPENBLAS_CORETYPE": "Haswell"}
+    subprocess.run([sys.executable, "-c", CUT_EQUAL_NUMBERS], env=environment, check=True, cwd=ROOT)
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, 1e200, -1e200])

@@ -12,6 +12,7 @@ import numpy as np
 from losscli.parameters import Array
 
 LINE = 64  # bytes in a line of the cache
+LONG = 512  # numbers in a row, from which on it is worth while to broadcast one to them
 SHORT = 1024  # numbers, up to which adding one after the other keeps the digits of a pairwise sum
 
 
@@ -57,12 +58,22 @@ def finite(x: Array) -> bool:
     return bool(np.isfinite(np.einsum("i->", x.ravel())) or np.isfinite(x).all())
 
 
-def plus_each(x: Array, each: Array) -> Array:
-    """x plus one number for each row, (..., C) and (...), in a room of its own."""
-    total = room(x)
-    np.copyto(total, each[..., None])  # two steps of likes are faster than one that broadcasts
-    total += x
-    return total
+def by_row(operation: np.ufunc, x: Array, each: Array, out: Array | None = None) -> Array:
+    """The operation on x (..., C) and one number for each row (...), in a room of its own or in `out`."""
+    each = each[..., None]
+    if x.shape[-1] >= LONG:
+        size = np.setbufsize(16)  # or NumPy fills its buffer with copies of each number
+        try:
+            found: Array = operation(x, each, out=room(x) if out is None else out)
+        finally:
+            np.setbufsize(size)
+        return found
+    if out is None:  # two steps of likes are faster than one that broadcasts
+        out = room(x)
+        np.copyto(out, each)
+        each = out
+    found = operation(x, each, out=out)
+    return found
 
 
 def pick(x: Array, k: Array) -> Array:
@@ -264,9 +275,8 @@ def norm_slope(x: Array, value: Array, p: float) -> Array:
         slope: Array = sign(x) * largest / np.maximum(largest.sum(-1, keepdims=True), 1)
         return slope
     if p == 2:
-        n = np.where(n == 0, np.inf, n).astype(x.dtype, copy=False)  # x / n is 0 then
-        along: Array = np.divide(x, n, out=room(x))
-        return along
+        length = np.where(value == 0, np.inf, value).astype(x.dtype, copy=False)  # x / inf is 0
+        return by_row(np.divide, x, length)
     # (|x| / n)^(p - 1), whose parts may overflow where the whole does not
     slope = np.sign(x) * (np.abs(x) / n) ** (p - 1)
     if p < 1:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from losscli.numerics import places_of, plus_each, put, room, row_sums
+from losscli.numerics import by_row, places_of, put, room, row_sums
 from losscli.parameters import Array
 
 
@@ -50,7 +50,7 @@ class Softmax(NamedTuple):
     def probabilities(self) -> Array:
         """The softmax itself, (..., C)."""
         whole = self.unit + self.rest
-        p: Array = self.exps / whole[..., None]
+        p = by_row(np.divide, self.exps, whole)
         put(p, self.apart, self.unit / whole)
         return p
 
@@ -139,7 +139,7 @@ def _shift(flat: Array, score: Array, highest: float) -> Array:
 def _exps(flat: Array, shift: Array) -> Array:
     """exp(flat - shift) by rows, with 0 for the least of the normal numbers and below."""
     shifted = shift.any()
-    z = plus_each(flat, -shift) if shifted else flat
+    z = by_row(np.subtract, flat, shift) if shifted else flat
     exps = z if shifted else room(flat)
     least = _limits(z.dtype).least
     if not _least(z) < least:
@@ -152,7 +152,7 @@ def _exps(flat: Array, shift: Array) -> Array:
 
 def _tiny_exps(flat: Array, shift: Array) -> Array:
     """exp(flat - shift) by rows, to the last digit, where nearly all underflow."""
-    z = plus_each(flat, -shift)
+    z = by_row(np.subtract, flat, shift)
     above = ~(z < _limits(z.dtype).nothing)
     found: Array = np.exp(z, out=np.zeros_like(z), where=above)
     return found
@@ -165,6 +165,5 @@ def log_softmax(scores: Array) -> Array:
 
 def log_probabilities(scores: Array, soft: Softmax) -> Array:
     """The logs of the softmax, from the parts whose class set apart has the largest score."""
-    logs = plus_each(scores, -soft.score)
-    logs -= soft.surprise()[..., None]
-    return logs
+    logs = by_row(np.subtract, scores, soft.score)
+    return by_row(np.subtract, logs, soft.surprise(), logs)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from losscli.formula import PART, ROW, Formula, Quantity, parse
+from losscli.numerics import by_row, times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +58,14 @@ class Picked(NamedTuple):
         return whole if dtype is None else whole.astype(dtype)
 
 
+def divided(share: Array, divisor: float) -> Array:
+    """share / divisor, which is one number that is broadcast where share is."""
+    if any(share.strides):
+        found: Array = share / divisor
+        return found
+    return np.broadcast_to(share[(0,) * share.ndim] / share.dtype.type(divisor), share.shape)
+
+
 class Multiple(NamedTuple):
     """A gradient that is a slope times the share in the result, multiplied where it is to lie."""
 
@@ -66,12 +75,22 @@ class Multiple(NamedTuple):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """The whole gradient."""
-        whole = np.multiply(self.slope, self._each)
+        whole = self._by_row() if self._has_rows() else times(self._each, self.slope)
         return whole if dtype is None else whole.astype(dtype)
 
     def into(self, out: Array) -> Array:
         """Write it to an array of its shape."""
+        if self._has_rows():
+            np.copyto(out, self._by_row())  # what reads two arrays takes its time in far memory
+            return out
         return np.multiply(self.slope, self._each, out=out)
+
+    def _has_rows(self) -> bool:
+        """Whether there is one share for each row of slopes."""
+        return self._each.shape[-1:] == (1,) != self.slope.shape[-1:]
+
+    def _by_row(self) -> Array:
+        return by_row(np.multiply, self.slope, self._each[..., 0])
 
     @property
     def _each(self) -> Array:

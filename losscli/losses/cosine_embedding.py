@@ -11,7 +11,7 @@ import numpy as np
 from losscli.errors import ShapeError
 from losscli.guesses import Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text
-from losscli.numerics import cosine_shortfall, dots, shrunk, summed_like, summed_text, times
+from losscli.numerics import by_row, cosine_shortfall, dots, shrunk, summed_like, summed_text
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.work import Gradients, Multiple, Show, Terms, quiet
 
@@ -107,8 +107,8 @@ def cosine_embedding(
     @cache
     def directions() -> tuple[Array, Array]:
         return (
-            show("u1 = input1 / norm1", a / m1[..., None], "direction of input1"),
-            show("u2 = input2 / norm2", b / m2[..., None], "direction of input2"),
+            show("u1 = input1 / norm1", by_row(np.divide, a, m1), "direction of input1"),
+            show("u2 = input2 / norm2", by_row(np.divide, b, m2), "direction of input2"),
         )
 
     miss, text = 1 - cos, "1 - cos"
@@ -143,8 +143,8 @@ def cosine_embedding(
 
         def by(one: str, x: Array, m: Array, two: str, y: Array, n: Array, norm: Array) -> Any:
             # rows of few components take their time: cos * u as (cos / m) * x, and no u is written down
-            turn = times((cos / m)[..., None], x)
-            np.subtract(summed_like(times((1 / n)[..., None], y), x), turn, out=turn)
+            turn = by_row(np.multiply, x, cos / m)
+            np.subtract(summed_like(by_row(np.multiply, y, 1 / n), x), turn, out=turn)
             u_text = summed_text(f"u{two}", y, x)
             show(f"turn{one} = {u_text} - cos * u{one}", turn, "what would turn it")
             d = Multiple((on / norm)[..., None], turn)

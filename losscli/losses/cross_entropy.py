@@ -12,7 +12,7 @@ from losscli import checks
 from losscli.errors import KindError, UsageError
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row, shape_text
-from losscli.numerics import dots, label_weights, labels_of, one_hot, pick, put, row_sums
+from losscli.numerics import by_row, dots, label_weights, labels_of, one_hot, pick, put, row_sums
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.softmax import Softmax, log_probabilities, softmax_parts
 from losscli.work import Gradients, Show, Terms, quiet
@@ -216,7 +216,7 @@ def _of_labels(
                 s[ignored] = 0
             part = s / (soft.unit + soft.rest)
             less = _show_less_target(soft, target, show) if show is not quiet else ""
-            d: Array = np.multiply(soft.exps, part[..., None], out=soft.exps)
+            d = by_row(np.multiply, soft.exps, part, soft.exps)
             # p - 1 of the target's class is -rest / (unit + rest), without rounding
             put(d, label, -part * soft.rest)
             each = "share * w" if weighted else "share"
@@ -281,8 +281,7 @@ def _of_distributions(
             others = np.array(wq, order="C")
             put(others, soft.apart, 0)
             left, whole = row_sums(others), soft.unit + soft.rest
-            d = soft.exps
-            d *= ((left + top) / whole)[..., None]
+            d = by_row(np.multiply, soft.exps, (left + top) / whole, soft.exps)
             d -= others
             # of the class set apart, 1 - p is rest / whole without rounding
             put(d, soft.apart, (left * soft.unit - top * soft.rest) / whole)

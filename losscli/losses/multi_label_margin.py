@@ -11,9 +11,9 @@ from losscli import checks
 from losscli.errors import ShapeError
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
-from losscli.numerics import flags, pick, plus_each, row_sums
+from losscli.numerics import by_row, flags, pick, row_sums
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, divided, quiet
 
 
 def scores_and_labels(input: Array, target: Array) -> dict[str, Laid]:
@@ -109,7 +109,7 @@ def multi_label_margin(
 
     def missing(k: int) -> Array:
         """h of each k-th label against every class, in that order; -inf where that is no pair."""
-        return plus_each(others[: reach[k]], 1 - true[: reach[k], k])
+        return by_row(np.add, others[: reach[k]], 1 - true[: reach[k], k])
 
     def total(divisor: int = 1) -> Array:
         found = np.zeros(len(input), input.dtype)
@@ -138,7 +138,9 @@ def multi_label_margin(
             counted = np.zeros(others.shape, np.float32)  # pairs, which are few
             for k in range(most):
                 rows = np.arange(reach[k])
-                on = flags(missing(k) > 0, counted[: reach[k]])
+                # where h > 0, of which no rounding says otherwise
+                pull = others[: reach[k]] > true[: reach[k], k, None] - 1
+                on = flags(pull, counted[: reach[k]])
                 counted[: reach[k]] += on
                 counted[rows, labels[rows, k]] -= row_sums(on)
             d = np.empty_like(others)
@@ -147,7 +149,7 @@ def multi_label_margin(
                 _show_counts(y, table, pairs, show)
             return show(
                 "d_input = share / C * (sum(on, K) - sum(where(y == c, n, 0), K))",
-                Multiple((share / classes)[:, None], d),
+                Multiple(divided(share, classes)[:, None], d),
                 "as the other, less as a label",
             )
 

@@ -11,9 +11,9 @@ from losscli import checks
 from losscli.errors import ShapeError
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
-from losscli.numerics import flags, mean_over, one_hot, pick, plus_each, put, row_sums, times
+from losscli.numerics import by_row, mean_over, one_hot, pick, put, row_sums, times
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Show, Terms, quiet
+from losscli.work import Gradients, Multiple, Show, Terms, divided, quiet
 
 
 def scores_and_label(input: Array, target: Array, weight: Array | None) -> dict[str, Laid]:
@@ -91,7 +91,7 @@ def multi_margin(
     classes = input.shape[-1]
     checks.class_indices("multi-margin", "target", target, classes)
     true = pick(input, target)
-    h = plus_each(input, margin - true)
+    h = by_row(np.add, input, margin - true)
     missing = np.fmax(h, 0, out=h if show is quiet else None)  # 0 for nan
     put(missing, target, 0)
     t = missing * missing if p == 2 else missing
@@ -125,20 +125,27 @@ def multi_margin(
     show(f"l = {text}", loss, "loss of the row", constants={"C": classes})
 
     def gradient(share: Array) -> Gradients:
-        def by_input() -> Array:
-            u = missing if p == 2 else flags(missing > 0, missing)
+        def by_input() -> Array | Multiple:
+            u = missing if show is quiet else missing.copy()
+            if p == 1:
+                np.copyto(u, u > 0)
             show(f"u = where(h > 0, {'h' if p == 2 else '1'}, 0)", u, "slope", cells=others)
-            shared = share if weight is None else share * w
-            each = f"{'2 * ' if p == 2 else ''}share{'' if weight is None else ' * w'}"
-            place = u if show is quiet and finite else None
-            d = np.multiply((p * shared / classes)[..., None], u, out=place)
+            each = f"{'2 * ' if p == 2 else ''}share{'' if weight is None else ' * w'} / C"
+            shared = divided(share if weight is None else share * w, classes / p)[..., None]
+            slope = "where(c == target, -sum(u), u)"
+            lost = row_sums(u)
+            if finite and np.isfinite(lost).all():
+                d = u if show is quiet else u.copy()
+                put(d, target, 0 - lost)  # 0, not -0
+                return show(f"d_input = {each} * {slope}", Multiple(shared, d), picks="target")
+            d = (
+                shared * u
+            )  # the sum overflows, or an infinite weight counts where something is missing
+            text = f"{each} * {slope}"
             if not finite:
                 d[u == 0] = 0
-            put(d, target, 0 - row_sums(d))  # 0, not -0
-            slope = "where(c == target, -sum(u), u)"
-            text = f"{each} / C * {slope}"
-            if not finite:
                 text = f"where({slope} == 0, 0, {text})"
+            put(d, target, 0 - row_sums(d))
             return show(f"d_input = {text}", d, picks="target")
 
         return {"input": by_input}

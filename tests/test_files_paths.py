@@ -92,6 +92,7 @@ def only(way: str, size: int = blocks.BLOCK):
     """Tables are read in one way where it can, in blocks of a size."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)
+        patch.setattr(blocks, "_NEAR", size // 2)
         patch.setattr(block_reader, "_LARGE_BLOCK", size)
         patch.setattr(fast, "ENOUGH", 0 if "Polars" in way else 1 << 60)
         if way == "Polars, wide":

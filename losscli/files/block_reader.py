@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 _LARGE_BLOCK = 4 << 20  # bytes
-_AT_A_TIME = 3  # blocks that are read while one is waited for
+_AT_A_TIME = 4  # blocks that are read while one is waited for
 
 
 class BlockReader:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import BinaryIO
 
 BLOCK = 256 << 10  # bytes
+_NEAR = 4 << 10  # bytes before the end of a block, in which a line likely ends
 
 
 class Blocks:
@@ -36,16 +38,29 @@ class Blocks:
         return line + mark
 
     def _whole_lines(self, stream: BinaryIO) -> Iterator[bytes]:
-        held: list[bytes | memoryview] = [stream.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)]
-        while read := stream.read(self.size):
+        first = stream.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)
+        held: list[bytes | memoryview] = [first] if first else []
+        while read := stream.read(_to_the_end_of_a_line(stream, self.size)):
             # A \r at the very end may be the first half of a \r\n.
             end = max(read.rfind(b"\n"), read.rfind(b"\r", 0, -1)) + 1
-            held.append(memoryview(read)[: end or None])
+            held.append(memoryview(read)[:end] if 0 < end < len(read) else read)
             if end:
-                yield _unified(b"".join(held))
-                held = [read[end:]]
-        if any(held):
+                yield _unified(b"".join(held))  # which copies nothing where there is one part
+                held = [read[end:]] if end < len(read) else []
+        if held:
             yield _unified(b"".join(held))
+
+
+def _to_the_end_of_a_line(stream: BinaryIO, size: int) -> int:
+    """How many bytes to read: up to the last end of a line in so many of a file, so that no part of a
+    line has to be put before the next ones; or just so many."""
+    if size <= _NEAR or not (isinstance(stream, io.BufferedReader) and stream.seekable()):
+        return size
+    start = stream.tell()
+    stream.seek(start + size - _NEAR)
+    end = stream.read(_NEAR).rfind(b"\n") + 1
+    stream.seek(start)
+    return size - _NEAR + end if end else size
 
 
 def _unified(text: bytes) -> bytes:

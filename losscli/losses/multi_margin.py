@@ -138,9 +138,7 @@ def multi_margin(
                 d = u if show is quiet else u.copy()
                 put(d, target, 0 - lost)  # 0, not -0
                 return show(f"d_input = {each} * {slope}", Multiple(shared, d), picks="target")
-            d = (
-                shared * u
-            )  # the sum overflows, or an infinite weight counts where something is missing
+            d = shared * u  # its sum may be finite where that of u is not
             text = f"{each} * {slope}"
             if not finite:
                 d[u == 0] = 0

@@ -204,6 +204,19 @@ def test_products_of_which_one_is_not_finite(loss: str, odd: float) -> None:
     assert found == pytest.approx(expected, rel=1e-14, nan_ok=True)
 
 
+@pytest.mark.parametrize("log_target", [False, True])
+@pytest.mark.parametrize(("target", "input"), [(800.0, 800.0), (720.0, 720.5), (math.inf, 1.0)])
+def test_products_that_overflow_where_their_terms_need_not(
+    target: float, input: float, log_target: bool
+) -> None:
+    tensors = {"input": -rng.random(10_000), "target": rng.random(10_000)}
+    tensors["input"][7_777], tensors["target"][7_777] = input, target
+    terms = losscli.compute("kl-div", **tensors, log_target=log_target, reduction="none")
+    found = losscli.compute("kl-div", **tensors, log_target=log_target, reduction="sum")
+    assert found == pytest.approx(math.fsum(terms), rel=1e-14, nan_ok=True)
+    assert math.isnan(found) == (math.isinf(target) and not log_target)
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -88,12 +88,19 @@ def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
         text = "where(target == 0, 0, log(target))" if some else "log(target)"
         show(f"logp = {text}", logp, "ln p; 0 ln 0 counts as 0" if some else "ln p")
     s = show("s = logp - input", minus(logp, input), "ln p - ln q, log of the ratio")
-    loss: Any = Products(lambda: times(target, s), (1, target, s))
-    text = "target * s"
-    if target.size and np.fmax.reduce(target, axis=None) == np.inf:
-        # inf - inf is nan
-        loss, text = target * logp - target * input, "target * logp - target * input"
-    show(f"l = {text}", loss, "loss of the element")
+
+    def infinite() -> bool:
+        """Whether inf - inf is to be nan."""
+        return bool(target.size) and bool(np.fmax.reduce(target, axis=None) == np.inf)
+
+    def each() -> Array:
+        found: Array = target * logp - target * input if infinite() else times(target, s)
+        return found
+
+    loss = Products(each, (1, target, s))
+    if show is not quiet:
+        text = "target * logp - target * input" if infinite() else "target * s"
+        show(f"l = {text}", loss, "loss of the element")
 
     def gradient(share: Array) -> Gradients:
         def by_target() -> Array:
@@ -114,14 +121,22 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
     """The divergence from the logarithms of probabilities."""
     p = show("p = exp(target)", np.exp(target, out=room(target)), "probability of the target")
     s = show("s = target - input", minus(target, input), "ln p - ln q, log of the ratio")
-    loss: Any = Products(lambda: times(p, s), (1, p, s))
-    text = "p * s"
-    if target.size and np.fmax.reduce(target, axis=None) > np.log(np.finfo(target.dtype).max):
-        # e^t overflows where e^t s may not
-        half = np.exp(target / 2)
-        loss = np.where(s == 0, 0, half * s * half)
-        text = "where(s == 0, 0, exp(target / 2) * s * exp(target / 2))"
-    show(f"l = {text}", loss, "loss of the element")
+
+    def overflows() -> bool:
+        """Whether e^t does, where e^t s may not."""
+        most = np.log(np.finfo(target.dtype).max)
+        return bool(target.size) and bool(np.fmax.reduce(target, axis=None) > most)
+
+    def each() -> Array:
+        if overflows():
+            half = np.exp(target / 2)
+            return np.where(s == 0, 0, half * s * half)
+        return times(p, s)
+
+    loss = Products(each, (1, p, s))
+    if show is not quiet:
+        text = "where(s == 0, 0, exp(target / 2) * s * exp(target / 2))" if overflows() else "p * s"
+        show(f"l = {text}", loss, "loss of the element")
 
     def gradient(share: Array) -> Gradients:
         return {

@@ -9,7 +9,8 @@ import numpy as np
 
 from losscli.numerics import finite, put
 from losscli.parameters import Array
-from losscli.work import Gradients, Multiple, Picked
+from losscli.slopes import Multiple, Picked
+from losscli.work import Gradients
 
 if TYPE_CHECKING:
     from losscli.engine import Problem

@@ -20,7 +20,8 @@ from losscli.numerics import (
     summed_text,
 )
 from losscli.parameters import Array
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 class Pair(NamedTuple):

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from losscli.formula import PART, ROW, Formula, Quantity, parse
-from losscli.numerics import by_row, times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,65 +37,10 @@ def quiet(equation: str, value: T, note: str = "", **more: Any) -> T:
     return value
 
 
-# The gradient of the result, by tensor, from each term's share in the result: an array, `Picked` or a
-# `Multiple`. Each is computed when it is called, so that what nobody asked for costs nothing and is not
+# The gradient of the result, by tensor, from each term's share in the result: an array, or what
+# slopes.py has. Each is computed when it is called, so that what nobody asked for costs nothing and is not
 # shown; only once, as it may take the arrays of the value for its own.
 Gradients = Mapping[str, Callable[[], Any]]
-
-
-class Picked(NamedTuple):
-    """A gradient that is 0 but for one class of each row, which is all that is written of it."""
-
-    values: Array  # (rows...)
-    label: Array  # (rows...), the class
-    classes: int
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """The whole table."""
-        whole = np.zeros((*self.values.shape, self.classes), self.values.dtype)
-        np.put_along_axis(whole, self.label[..., None], self.values[..., None], -1)
-        return whole if dtype is None else whole.astype(dtype)
-
-
-def divided(share: Array, divisor: float) -> Array:
-    """share / divisor, which is one number that is broadcast where share is."""
-    if any(share.strides):
-        found: Array = share / divisor
-        return found
-    return np.broadcast_to(share[(0,) * share.ndim] / share.dtype.type(divisor), share.shape)
-
-
-class Multiple(NamedTuple):
-    """A gradient that is a slope times the share in the result, multiplied where it is to lie."""
-
-    share: Array  # broadcasts to the slope
-    slope: Array
-    factor: float = 1
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """The whole gradient."""
-        whole = self._by_row() if self._has_rows() else times(self._each, self.slope)
-        return whole if dtype is None else whole.astype(dtype)
-
-    def into(self, out: Array) -> Array:
-        """Write it to an array of its shape."""
-        if self._has_rows():
-            np.copyto(out, self._by_row())  # what reads two arrays takes its time in far memory
-            return out
-        return np.multiply(self.slope, self._each, out=out)
-
-    def _has_rows(self) -> bool:
-        """Whether there is one share for each row of slopes."""
-        return self._each.shape[-1:] == (1,) != self.slope.shape[-1:]
-
-    def _by_row(self) -> Array:
-        return by_row(np.multiply, self.slope, self._each[..., 0])
-
-    @property
-    def _each(self) -> Array:
-        """The share times the factor: one number, where it is the same for all."""
-        share = self.share if any(self.share.strides) else self.share[(0,) * self.share.ndim]
-        return share if self.factor == 1 else share * self.factor
 
 
 class Terms(NamedTuple):

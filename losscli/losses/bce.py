@@ -10,7 +10,8 @@ import numpy as np
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 TINY = float(np.float32(1e-12))  # PyTorch keeps its 1e-12 in single precision, for float64 too
 

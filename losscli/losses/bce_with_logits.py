@@ -9,7 +9,8 @@ import numpy as np
 from losscli.guesses import of_few, yes_or_no
 from losscli.numerics import exp_below, flags, minus, room, times
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 def bce_with_logits(

@@ -13,7 +13,8 @@ from losscli.guesses import Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text
 from losscli.numerics import by_row, cosine_shortfall, dots, shrunk, summed_like, summed_text
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 EPS = float(np.float32(1e-12))  # added to each squared norm; PyTorch has it in float32
 

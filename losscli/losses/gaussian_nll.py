@@ -13,7 +13,8 @@ from losscli.guesses import Guess, Options, Tensors, of_few, text_of
 from losscli.layout import Laid, shape_text
 from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 def variance_by_row(input: Array, target: Array, var: Array) -> dict[str, Laid]:

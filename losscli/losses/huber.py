@@ -10,7 +10,8 @@ from losscli.guesses import constants
 from losscli.numerics import minus, room
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.products import Products
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 def huber(

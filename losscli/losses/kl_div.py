@@ -11,7 +11,8 @@ from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, uniform
 from losscli.numerics import flags, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
 from losscli.products import Products
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 @of_few

@@ -9,7 +9,8 @@ import numpy as np
 from losscli.guesses import constants_with_median
 from losscli.numerics import minus, room, sign, unit
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 def l1(

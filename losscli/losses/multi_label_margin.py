@@ -13,7 +13,8 @@ from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
 from losscli.numerics import by_row, flags, pick, row_sums
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, divided, quiet
+from losscli.slopes import Multiple, divided
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 def scores_and_labels(input: Array, target: Array) -> dict[str, Laid]:

@@ -13,7 +13,8 @@ from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.layout import Laid, shape_text, table_of_scores
 from losscli.numerics import by_row, mean_over, one_hot, pick, put, row_sums, times
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, divided, quiet
+from losscli.slopes import Multiple, divided
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 def scores_and_label(input: Array, target: Array, weight: Array | None) -> dict[str, Laid]:

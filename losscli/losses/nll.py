@@ -12,7 +12,8 @@ from losscli.guesses import PERFECT, Guess, Options, Tensors, uniform
 from losscli.layout import Laid, classes_last, one_label_a_row
 from losscli.numerics import label_weights, labels_of, pick
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Picked, Show, Terms, quiet
+from losscli.slopes import Picked
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 def log_probs_and_labels(input: Array, target: Array, weight: Array | None) -> dict[str, Laid]:

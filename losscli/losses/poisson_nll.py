@@ -11,7 +11,8 @@ import numpy as np
 from losscli.guesses import Guess, Options, Tensors, everywhere, of_few, same_shape, text_of
 from losscli.numerics import finite, log_of_sum, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 @of_few

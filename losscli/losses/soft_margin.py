@@ -10,7 +10,8 @@ import numpy as np
 from losscli.guesses import FAR, PERFECT, Guess, Options, Tensors, of_few
 from losscli.numerics import room, times
 from losscli.parameters import Array, Rows, Tensor
-from losscli.work import Gradients, Multiple, Show, Terms, quiet
+from losscli.slopes import Multiple
+from losscli.work import Gradients, Show, Terms, quiet
 
 
 @of_few

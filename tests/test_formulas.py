@@ -192,7 +192,7 @@ def widest(case: Case) -> tuple[int, ...]:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("kind", ["ordinary", "ties", "large"])
 @pytest.mark.parametrize("loss", NAMES)
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 3)
 @given(data=st.data())
 def test_every_line_is_true(loss: str, kind: str, dtype: str, data: st.DataObject) -> None:
     case = data.draw(cases(loss, kind, dtype), label="case")
@@ -200,7 +200,11 @@ def test_every_line_is_true(loss: str, kind: str, dtype: str, data: st.DataObjec
 
 
 @pytest.mark.parametrize("loss", NAMES)
-@settings(phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False)
+@settings(
+    max_examples=settings().max_examples // 2,
+    phases=[Phase.explicit, Phase.generate],
+    report_multiple_bugs=False,
+)
 @given(data=st.data())
 def test_every_line_is_true_of_nan_and_infinities(loss: str, data: st.DataObject) -> None:
     check(data.draw(cases(loss, "special"), label="case"))

@@ -39,7 +39,8 @@ class Multiple(NamedTuple):
     def into(self, out: Array) -> Array:
         """Write it to an array of its shape."""
         each = self._each
-        if each.shape[-1:] == (1,) != self.slope.shape[-1:]:  # a share for each row
+        if each.shape[-1:] == (1,) != self.slope.shape[-1:]:
+            # a share for each row: what reads two arrays is slow where it writes to memory
             np.copyto(out, by_row(np.multiply, self.slope, each[..., 0]))
             return out
         return np.multiply(self.slope, each, out=out)

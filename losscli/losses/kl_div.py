@@ -92,7 +92,7 @@ def _of_probabilities(input: Array, target: Array, show: Show) -> Terms:
 
     def infinite() -> bool:
         """Whether inf - inf is to be nan."""
-        return bool(target.size) and bool(np.fmax.reduce(target, axis=None) == np.inf)
+        return bool(np.fmax.reduce(target, None, initial=0) == np.inf)
 
     def each() -> Array:
         found: Array = target * logp - target * input if infinite() else times(target, s)
@@ -126,7 +126,7 @@ def _of_logarithms(input: Array, target: Array, show: Show) -> Terms:
     def overflows() -> bool:
         """Whether e^t does, where e^t s may not."""
         most = np.log(np.finfo(target.dtype).max)
-        return bool(target.size) and bool(np.fmax.reduce(target, axis=None) > most)
+        return bool(np.fmax.reduce(target, None, initial=0) > most)
 
     def each() -> Array:
         if overflows():

@@ -12,8 +12,9 @@ import numpy as np
 
 from losscli.errors import UsageError
 
+S = TypeVar("S")
 T = TypeVar("T")
-FEW = 4  # blocks that are done before a thread has started
+BATCH = 4  # blocks that are done one after the other, the first ones before a thread has started
 
 
 def cut(shape: tuple[int, ...], rows: int, seams: Sequence[int] = ()) -> Iterator[Any]:
@@ -49,20 +50,24 @@ def size_of(index: Any, shape: tuple[int, ...]) -> int:
     return math.prod(len(range(*span.indices(length))) for span, length in spans)
 
 
-def in_turn(work: Callable[[Any], T], indices: Iterator[Any], threads: int) -> Iterator[T]:
-    """What `work` gives for each block, in order; several are at work where there are many."""
-    yield from map(work, list(islice(indices, FEW)))
-    if threads == 1:
-        yield from map(work, indices)
-        return
-    if not (batch := list(islice(indices, 8 * threads))):
+def batched(indices: Iterator[T]) -> Iterator[tuple[T, ...]]:
+    """Some at a time."""
+    while batch := tuple(islice(indices, BATCH)):
+        yield batch
+
+
+def in_turn(work: Callable[[S], T], parts: Iterator[S], threads: int) -> Iterator[tuple[S, T]]:
+    """Each part and what `work` gives for it, in order; several are at work where there are many."""
+    for part in parts if threads == 1 else islice(parts, 1):
+        yield part, work(part)
+    if not (wave := list(islice(parts, 4 * threads))):
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(threads) as pool:
-        while batch:
-            yield from pool.map(work, batch)
-            batch = list(islice(indices, 8 * threads))
+        while wave:
+            yield from zip(wave, pool.map(work, wave), strict=True)
+            wave = list(islice(parts, 4 * threads))
 
 
 def default_threads() -> int:

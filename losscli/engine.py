@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from losscli import checks
-from losscli.blocks import cut, default_threads, in_turn, size_of
+from losscli.blocks import batched, cut, default_threads, in_turn, size_of
 from losscli.errors import KindError, RangeError, ShapeError, UsageError
 from losscli.given import arrays_of, computing_type
 from losscli.gradient import Gradient
@@ -103,20 +103,22 @@ class Problem:
     def terms(self) -> Array:
         """The loss of every row, unreduced."""
         values = self.zeros(self.rows or (1,), self.dtype)
-        for index, block in self._each_block(lambda terms, _: np.asarray(terms.values)):
+        for index, block in self._each_block(lambda terms: np.asarray(terms.values)):
             values[index] = block
         return values.reshape(self.rows)
 
     @cached_property
     def total(self) -> Total:
         """The total over all rows."""
-        parts = self._each_block(lambda terms, _: _total(terms))
-        return added(part for _, part in parts)
+        return added(self._in_batches(self.total_over))
 
     def total_over(self, blocks: Iterable[Any]) -> Total:
         """The total over some of the blocks, one after the other."""
+        total = Total()
         with np.errstate(all="ignore"):
-            return added(_total(self._run_at(index)) for index in blocks)
+            for index in blocks:
+                _counted(self._run_at(index), total)
+        return total
 
     @cached_property
     def denominator(self) -> float:
@@ -150,16 +152,24 @@ class Problem:
         result = Gradient(self, self.wrt(wrt))
         share = self.share(grad_output)
 
-        def work(terms: Terms, index: Any) -> tuple[Total, dict[str, Array]]:
-            part = _total(terms) if total else Total()
-            self.remarks |= {terms.remark} if terms.remark else set()
-            found = terms.gradient(self.share_of(share, index, terms.divisor))
-            return part, result.write(found, index)
+        def work(batch: Sequence[Any]) -> tuple[Total, list[tuple[dict[str, Array], Any]]]:
+            part, rest = Total(), []
+            for index in batch:
+                terms = self._run_at(index)
+                if total:
+                    _counted(terms, part)
+                if terms.remark:
+                    self.remarks.add(terms.remark)
+                found = terms.gradient(self.share_of(share, index, terms.divisor))
+                if left := result.write(found, index):
+                    rest.append((left, index))
+            return part, rest
 
         whole = Total()
-        for index, (part, left) in self._each_block(work):
+        for part, rest in self._in_batches(work):
             whole += part
-            result.add(left, index)
+            for left, index in rest:
+                result.add(left, index)
         if total:
             self.total = whole
         for name in result.not_finite():
@@ -189,7 +199,7 @@ class Problem:
         best: list[tuple[float, int]] = []
         total = Total()
         for index, (values, part) in self._each_block(
-            lambda t, _: (np.asarray(t.values), _total(t))
+            lambda terms: (np.asarray(terms.values), _counted(terms, Total()))
         ):
             total += part
             keys = np.where(np.isnan(values), np.inf, values).ravel()
@@ -204,7 +214,7 @@ class Problem:
 
     def first_not_finite(self) -> tuple[int, ...] | None:
         """The index of the first row whose loss is nan or infinite."""
-        for index, lost in self._each_block(lambda t, _: ~np.isfinite(np.asarray(t.values))):
+        for index, lost in self._each_block(lambda t: ~np.isfinite(np.asarray(t.values))):
             if lost.any():
                 return _among_all(index, lost.shape, np.argmax(lost)) if self.rows else ()
         return None
@@ -354,19 +364,28 @@ class Problem:
 
     # ---- inside
 
-    def _each_block(self, use: Callable[[Terms, Any], T]) -> Iterator[tuple[Any, T]]:
-        """`use` on the terms of every block and its index, in order, on several threads maybe."""
+    def _each_block(self, use: Callable[[Terms], T]) -> Iterator[tuple[Any, T]]:
+        """Every block's index and `use` of its terms, in order, on several threads maybe."""
 
-        def work(index: Any) -> tuple[Any, T]:
+        def work(batch: Sequence[Any]) -> list[tuple[Any, T]]:
+            return [(index, use(self._run_at(index))) for index in batch]
+
+        for found in self._in_batches(work):
+            yield from found
+
+    def _in_batches(self, work: Callable[[Sequence[Any]], T]) -> Iterator[T]:
+        """`work` on some blocks at a time, until all are done, in order, on several threads maybe."""
+
+        def quietly(batch: Sequence[Any]) -> T:
             with np.errstate(all="ignore"):
-                return index, use(self._run_at(index), index)
+                return work(batch)
 
-        done = 0
-        for index, found in in_turn(work, self.blocks(), self.threads):
+        done, batches = 0, batched(self.blocks())
+        for batch, found in in_turn(quietly, batches, self.threads):
             if self.watch is not None:
-                done += size_of(index, self.rows or (1,))
+                done += sum(size_of(index, self.rows or (1,)) for index in batch)
                 self.watch(done)
-            yield index, found
+            yield found
 
     def _run_at(self, index: Any) -> Terms:
         try:
@@ -417,5 +436,7 @@ def _among_all(index: Any, shape: tuple[int, ...], place: Any) -> tuple[int, ...
     return tuple((one.start or 0) + int(i) for one, i in zip(index, inside, strict=True))
 
 
-def _total(terms: Terms) -> Total:
-    return Total.of(terms.values, terms.counts, terms.divisor)
+def _counted(terms: Terms, total: Total) -> Total:
+    """A total into which the terms of a block are counted."""
+    total.count(terms.values, terms.counts, terms.divisor)
+    return total

@@ -48,24 +48,33 @@ class ExactSum:
 
     @classmethod
     def of_all(cls, values: Any) -> ExactSum:
-        """The sum of an array or of `Products`, whose numbers are added up in groups, and those exactly."""
+        """The sum of an array or of `Products`."""
+        total = cls()
+        total.add(values)
+        return total
+
+    def add(self, values: Any) -> None:
+        """Add an array or `Products`, whose numbers are added up in groups, and those exactly."""
         if isinstance(values, Products):
             if values.size > FEW_PRODUCTS:
-                dots = [_dots(*product) for product in values.products]
-                if all(map(_all_finite, dots)):
-                    return cls(waiting=dots)
+                groups = [_dots(*product) for product in values.products]
+                if all(map(_all_finite, groups)):
+                    self._wait(groups)
+                    return
             values = values.each()
         flat = values.ravel()
         if flat.dtype.kind != "f":
             flat = flat.astype(np.float64)
-        for kind in dict.fromkeys((flat.dtype, np.dtype(np.float64))):
-            groups = grouped(flat.astype(kind, copy=False))
-            if _all_finite(groups):
-                return cls(waiting=(groups,))
+        for kind in (flat.dtype, np.float64):
+            sums = grouped(flat.astype(kind, copy=False))
+            if _all_finite(sums):
+                self._wait([sums])
+                return
         lost = flat[~np.isfinite(flat)]
         if lost.size:
-            return cls(special=sum(lost.tolist()))
-        return cls(waiting=(flat.copy(),))  # a sum that overflows, though the mean may not
+            self.special += sum(lost.tolist())
+        else:  # a sum that overflows, though the mean may not
+            self._wait([flat.copy()])
 
     @property
     def units(self) -> int:
@@ -79,12 +88,16 @@ class ExactSum:
             self._units += _units(np.concatenate(self._waiting, dtype=np.float64))
             self._waiting = []
 
+    def _wait(self, arrays: list[Any]) -> None:
+        """Let arrays of finite numbers wait."""
+        self._waiting += arrays
+        if len(self._waiting) >= MANY:
+            self._add_up()
+
     def __iadd__(self, other: ExactSum) -> ExactSum:
         self._units += other._units
         self.special += other.special
-        self._waiting += other._waiting
-        if len(self._waiting) >= MANY:
-            self._add_up()
+        self._wait(other._waiting)
         return self
 
     def __add__(self, other: ExactSum) -> ExactSum:
@@ -176,6 +189,14 @@ class Total:
     sum: ExactSum = field(default_factory=ExactSum)
     quotients: ExactSum | None = None  # of losses and their divisors; None: no row has one
     weights: ExactSum | None = None  # None: each row counts for 1
+
+    def count(self, values: Any, counts: Any = None, divisor: Any = None) -> None:
+        """Count a block of terms in."""
+        if counts is divisor is self.weights is self.quotients is None:
+            self.rows += values.size
+            self.sum.add(values)
+        else:
+            self += Total.of(values, counts, divisor)
 
     @classmethod
     def of(cls, values: Any, counts: Any = None, divisor: Any = None) -> Total:

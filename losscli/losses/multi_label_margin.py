@@ -55,7 +55,7 @@ def multi_label_margin(
     target: Annotated[Array, Tensor("true class indices, ended by -1", "(N, C) or (C)", "indices")],
     *,
     show: Show = quiet,
-) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_labels, guesses=guesses, sparse=4)]:
+) -> Annotated[Terms, Rows("(N)", row="row", layout=scores_and_labels, guesses=guesses)]:
     """How far the scores of the true classes are from beating every other score by 1.
 
     For several classes at once out of many, given as lists of their indices: the hinge loss of every

@@ -1,4 +1,4 @@
-"""Numbers that are products: what they add up to is found without writing them down."""
+"""Numbers that are sums of products: what they add up to is found without writing them down."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 
 class Products:
-    """The loss of each row as a sum of products, k x y.
+    """The loss of each row as a sum of products, k x y or k x.
 
-    `each` works it out, where somebody looks at it; `products` are tuples (k, x, y) of a number and two
-    arrays of one shape and type, whose dot products the sum over the rows is made of.
+    `each` works it out, where somebody looks at it; `products` are tuples of a number k and one or two
+    arrays of one shape and type, whose sums and dot products the sum over the rows is made of.
     """
 
-    def __init__(self, each: Callable[[], Any], *products: tuple[float, Any, Any]) -> None:
+    def __init__(self, each: Callable[[], Any], *products: tuple[Any, ...]) -> None:
         self.each = each
         self.products = products
         self.size = int(products[0][1].size)

@@ -26,6 +26,7 @@ GROUP_BYTES = 256
 PRODUCTS_BYTES = 512  # BLAS keeps more partial sums than NumPy, on most machines
 FEW = 1024  # up to so many numbers are all added exactly
 FEW_PRODUCTS = 4096  # up to so many are written down
+LEFT = 0.49  # of the largest of several sums so much must be left, or their terms are written down
 
 
 class ExactSum:
@@ -57,9 +58,9 @@ class ExactSum:
         """Add an array or `Products`, whose numbers are added up in groups, and those exactly."""
         if isinstance(values, Products):
             if values.size > FEW_PRODUCTS:
-                groups = [_dots(*product) for product in values.products]
-                if all(map(_all_finite, groups)):
-                    self._wait(groups)
+                parts = [_grouped_product(*product) for product in values.products]
+                if _stand_alone(parts):
+                    self._wait(parts)
                     return
             values = values.each()
         flat = values.ravel()
@@ -163,15 +164,28 @@ def grouped(flat: Any) -> Any:
     return groups if whole == flat.size else np.concatenate([groups, flat[whole:]])
 
 
-def _dots(k: float, x: Any, y: Any) -> Any:
-    """k times the dot products of groups of two arrays."""
-    x, y = x.ravel(), y.ravel()
+def _grouped_product(k: float, x: Any, y: Any = None) -> Any:
+    """Fewer numbers with the sum of k x y, in an array of their own; of k x, where y is None."""
+    x = x.ravel()
+    groups = grouped(x) if y is None else _dots(x, y.ravel())
+    return groups if k == 1 else k * groups
+
+
+def _dots(x: Any, y: Any) -> Any:
+    """The dot products of groups of two arrays."""
     width = PRODUCTS_BYTES // x.itemsize
     whole = x.size - x.size % width
     groups = np.vecdot(*(z[:whole].reshape(-1, width) for z in (x, y)))
     if whole < x.size:
         groups = np.concatenate([groups, x[whole:] * y[whole:]])
-    return groups if k == 1 else k * groups
+    return groups
+
+
+def _stand_alone(parts: Sequence[Any]) -> bool:
+    """Whether arrays are finite, and their sums cancel so little that rounding errors stay where they are."""
+    sums = [float(np.einsum("i->", part)) for part in parts]
+    whole = sum(sums)
+    return math.isfinite(whole) and abs(whole) >= LEFT * max(map(abs, sums))
 
 
 def _all_finite(numbers: Any) -> bool:

@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -148,16 +149,32 @@ def test_a_sum_is_the_exact_one_but_for_an_ulp(dtype: Any) -> None:
         assert len(grouped(terms)) < len(terms) / 30
 
 
+def to_zero(terms: Any) -> dict[str, Any]:
+    """Tensors of which each term makes a row."""
+    return {"input": terms, "target": np.zeros_like(terms)}
+
+
+# Losses that are sums of products, and tensors for them.
+OF_PRODUCTS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "mse": to_zero,
+    "huber": to_zero,
+    "smooth-l1": to_zero,
+    "kl-div": lambda terms: {"input": -1 - terms, "target": np.ones_like(terms)},
+    "poisson-nll": lambda terms: {"input": np.log1p(terms), "target": np.full_like(terms, 0.3)},
+    "gaussian-nll": lambda terms: {**to_zero(terms), "var": 1 + terms},
+    "bce": lambda terms: {"input": terms / (1 + terms), "target": np.full_like(terms, 0.3)},
+    "bce-with-logits": lambda terms: {"input": terms, "target": np.full_like(terms, 0.3)},
+}
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("loss", ["mse", "huber", "smooth-l1", "kl-div"])
+@pytest.mark.parametrize("loss", OF_PRODUCTS)
 def test_products_add_up_like_what_they_are(
     loss: str, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind in KINDS:
         terms = np.abs(random_terms(kind, 100_003)).astype(dtype)
-        tensors = {"input": terms, "target": np.zeros_like(terms)}
-        if loss == "kl-div":
-            tensors = {"input": -1 - terms, "target": np.ones_like(terms)}
+        tensors = OF_PRODUCTS[loss](terms)
         each = losscli.compute(loss, **tensors, reduction="none")
         exact = math.fsum(each.tolist())
         sums = []
@@ -192,12 +209,27 @@ def test_products_of_equal_numbers_on_processors_of_fewer_partial_sums() -> None
     subprocess.run([sys.executable, "-c", CUT_EQUAL_NUMBERS], env=environment, check=True, cwd=ROOT)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_products_that_cancel_are_written_down(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates and what is taken from them are known to an ulp; their small difference must be, too."""
+    scores = rng.uniform(0.5, 3, 140_000).astype(dtype)
+    targets = (np.exp(scores) / scores * (1 - 100 * np.finfo(dtype).eps)).astype(dtype)
+    each = losscli.compute("poisson-nll", input=scores, target=targets, reduction="none")
+    exact = dtype(math.fsum(each.tolist()))
+    for block in (1 << 20, 99_991, 1 << 22):
+        monkeypatch.setattr(engine, "BLOCK", block)
+        found = losscli.compute("poisson-nll", input=scores, target=targets, reduction="sum")
+        assert abs(found - exact) <= np.spacing(exact)
+
+
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, 1e200, -1e200])
-@pytest.mark.parametrize("loss", ["mse", "huber", "smooth-l1", "kl-div"])
+@pytest.mark.parametrize("loss", [loss for loss in OF_PRODUCTS if loss != "bce"])
 def test_products_of_which_one_is_not_finite(loss: str, odd: float) -> None:
     input = rng.random(10_000)
     input[7_777] = odd
     tensors = {"input": input, "target": rng.random(10_000)}
+    if loss == "gaussian-nll":
+        tensors["var"] = 0.1 + rng.random(10_000)
     with np.errstate(all="ignore"):
         expected = losscli.compute(loss, **tensors, reduction="none").sum()
     found = losscli.compute(loss, **tensors, reduction="sum")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Rows, Tensor
+from losscli.products import Products
 from losscli.slopes import Multiple
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -99,12 +100,17 @@ def bce(
     np.log1p(no, out=no)
     np.maximum(no, -100, out=no)
     show("no = max(log1p(-input), -100)", no, "ln of a no, clamped")
-    loss, text = np.subtract(1, target, out=room(target)), "-(target * yes + (1 - target) * no)"
-    loss *= no
-    loss += times(target, yes)
-    np.subtract(0, loss, out=loss)
+    other = np.subtract(1, target, out=room(target))
+
+    def each() -> Array:
+        found = times(other, no)
+        found += times(target, yes)
+        return np.subtract(0, found, out=found)
+
+    loss: Any = Products(each, (-1, target, yes), (-1, other, no))
+    text = "-(target * yes + (1 - target) * no)"
     if weight is not None:
-        loss, text = weight * loss, text.replace("-", "-weight * ", 1)
+        loss, text = weight * each(), text.replace("-", "-weight * ", 1)
     show(f"l = {text}", loss, "loss of the element")
 
     def gradient(share: Array) -> Gradients:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from losscli.guesses import of_few, yes_or_no
 from losscli.numerics import exp_below, flags, minus, room, times
 from losscli.parameters import Array, Rows, Tensor
+from losscli.products import Products
 from losscli.slopes import Multiple
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -81,12 +82,19 @@ def bce_with_logits(
             "how far the target is off it",
         )
         own, text = k * c, "k * c - input * off"
-    loss = times(input, off)
-    np.subtract(own, loss, out=loss)
-    if input.size and np.fmin.reduce(input, axis=None) == -np.inf:
-        loss = np.where(np.isneginf(input) & ~(target > 1), np.nan, loss)  # PyTorch: -inf + inf
+
+    def each() -> Array:
+        found = times(input, off)
+        np.subtract(own, found, out=found)
+        if input.size and np.fmin.reduce(input, axis=None) == -np.inf:
+            found = np.where(
+                np.isneginf(input) & ~(target > 1), np.nan, found
+            )  # PyTorch: -inf + inf
+        return found
+
+    loss: Any = Products(each, (1, own), (-1, input, off))
     if weight is not None:
-        loss, text = weight * loss, f"weight * ({text})"
+        loss, text = weight * each(), f"weight * ({text})"
     show(f"l = {text}", loss, "loss of the element")
 
     def gradient(share: Array) -> Gradients:

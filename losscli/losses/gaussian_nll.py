@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from losscli.guesses import Guess, Options, Tensors, of_few, text_of
 from losscli.layout import Laid, shape_text
 from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.products import Products
 from losscli.slopes import Multiple
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -106,20 +107,29 @@ def gaussian_nll(
     r = show("r = input - target", minus(input, target), "residual")
     v = show("v = max(var, eps)", np.maximum(var, eps, out=room(var)), "variance, at least eps")
     d = np.divide(r, v, out=room(r))
-    z = show("z = r**2 / v", times(r, d), "squared residual in units of the variance")
-    loss = np.log(v, out=room(v))
-    loss += z
-    loss *= 0.5
+    z = Products(lambda: times(r, d), (1, r, d))
+    show("z = r**2 / v", z, "squared residual in units of the variance")
+    logs = np.log(v, out=room(v))
+
+    def each() -> Array:
+        found = times(r, d)
+        found += logs
+        found *= 0.5
+        return found
+
     if full:
-        loss += 0.5 * math.log(2 * math.pi)
-        show(
+        loss: Any = show(
             "l = 0.5 * (log(v) + z) + 0.5 * log(2 * pi)",
-            loss,
+            each() + 0.5 * math.log(2 * math.pi),
             "with the constant, as full is set",
             constants={"pi": math.pi},
         )
     else:
-        show("l = 0.5 * (log(v) + z)", loss, "without 0.5 ln(2 pi)")
+        loss = show(
+            "l = 0.5 * (log(v) + z)",
+            Products(each, (0.5, logs), (0.5, r, d)),
+            "without 0.5 ln(2 pi)",
+        )
 
     def gradient(share: Array) -> Gradients:
         show("d = r / v", d, "slope in the mean")
@@ -128,7 +138,7 @@ def gaussian_nll(
             "target": lambda: show("d_target = -share * d", Multiple(share, d, -1)),
             "var": lambda: show(
                 "d_var = share * 0.5 * (1 - z) / v",
-                share * 0.5 * (1 - z) / v,
+                share * 0.5 * (1 - times(r, d)) / v,
                 "at v, the clamp is not differentiated",
             ),
         }

@@ -11,6 +11,7 @@ import numpy as np
 from losscli.guesses import Guess, Options, Tensors, everywhere, of_few, same_shape, text_of
 from losscli.numerics import finite, log_of_sum, minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.products import Products
 from losscli.slopes import Multiple
 from losscli.work import Gradients, Show, Terms, quiet
 
@@ -95,9 +96,15 @@ def poisson_nll(
         rate, logs = input, np.log(input + eps) if plain else log_of_sum(input, eps)
         show("g = log(input + eps)", logs, "log of the rate")
         rate_text, logs_text = "input", "g"
-    loss, text = times(target, logs), f"{rate_text} - target * {logs_text}"
-    np.subtract(rate, loss, out=loss)
+    text = f"{rate_text} - target * {logs_text}"
+
+    def each() -> Array:
+        found = times(target, logs)
+        return np.subtract(rate, found, out=found)
+
+    loss: Any = Products(each, (1, rate), (-1, target, logs))
     if full:
+        loss = each()
         on = target > 1
         y = np.maximum(target, 1)
         if target.size and np.fmax.reduce(target, axis=None) > np.finfo(target.dtype).max / 1024:

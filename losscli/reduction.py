@@ -37,9 +37,9 @@ class ExactSum:
 
     __slots__ = ("_units", "_waiting", "special")
 
-    def __init__(self, units: int = 0, special: float = 0.0, waiting: Sequence[Any] = ()) -> None:
+    def __init__(self, units: int = 0, special: float = 0.0) -> None:
         self._units = units
-        self._waiting = [*waiting]
+        self._waiting: list[Any] = []
         self.special = special
 
     @classmethod

@@ -7,12 +7,14 @@ arithmetic, `≈` to within the rounding of what is shown, and a condition as it
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -47,6 +49,7 @@ def read(text: str, shown: int = 4) -> ast.expr:
     text = re.sub(r"\be\*\*(\(|-?[\d.]+(?:e-?\d+)?)", _exponential, text)
     text = re.sub(r"sqrt([\d.]+(?:e-?\d+)?)", r"sqrt(\1)", text)
     text = re.sub(r"\|([^|]+)\|", r"abs(\1)", text)
+    text = text.replace("log(1 + ", "log1p(").replace("log(1 - ", "log1p(-")
     tree = ast.parse(text, mode="eval").body
     digits = {float(number): number for number in re.findall(r"[\d.]+(?:e-?\d+)?", text)}
 
@@ -106,15 +109,21 @@ def check(arithmetic: str, sign: str, result: str, digits: int = 4) -> None:
     tree, shown = read(arithmetic, digits), read(result, digits)
     if sign == "=":
         exact, told = fraction(tree), fraction(shown)
-        if exact is None or told is None:  # an infinity
+        if exact is None or told is None:  # an infinity, which nothing finite is
+            assert (exact is None) == (told is None)
             assert evaluate(tree) == evaluate(shown)
         else:
             assert exact == told
+        return
+    found, told = float(evaluate(tree)), float(evaluate(shown))
+    if math.isinf(told):  # an overflow
+        assert found > 1e38
         return
     low, high = bounds(tree)
     least, most = bounds(shown)
     room = 1e-12 * max(1.0, abs(least), abs(most))
     assert low - room <= most and least <= high + room
+    assert abs(found - told) <= 0.006 * abs(told) + 2.0**-126
 
 
 @pytest.mark.parametrize("loss", NAMES)
@@ -168,3 +177,48 @@ def test_a_reader_of_the_example_finds_every_line_true() -> None:
     for line in lines:
         check(*line)
     assert Fraction("0.25") * 3 * (Fraction("0.6652") - 1) == Fraction("-0.2511")
+
+
+@pytest.mark.parametrize(
+    ("loss", "given", "lines"),
+    [
+        (
+            "mse",
+            {"input": [100.0043, 1e200], "target": [100.0041, 0.0], "reduction": "none"},
+            ["100.0043 − 100.0041 = 0.000200000", "1e200² ≈ ∞"],
+        ),
+        (
+            "bce",
+            {"input": 0.0, "target": 0.0},
+            ["max(ln(0), −100) = −100", "max(ln(1 − 0), −100) = 0"],
+        ),
+        (
+            "bce-with-logits",
+            {"input": [-523.4567, -98.1128], "target": [0.0, 0.0]},
+            ["ln(1 + e^(−|−523.46|)) ≈ 4.6307e−228"],
+        ),
+        ("poisson-nll", {"input": [1000.0, -np.inf], "target": 0.0}, ["e^1000 ≈ ∞", "e^(−∞) = 0"]),
+        (
+            "smooth-l1",
+            {"input": 12664.0, "target": 0.0},
+            ["|12664| ≥ 1: |12664| − 0.5 · 1 ≈ 12664"],
+        ),
+        (
+            "hinge-embedding",
+            {"input": [1 / 3, 2.0], "target": [1.0, -1.0]},
+            ["since 1 ≠ −1 ≈ 0.3333", "since −1 = −1 = 0"],
+        ),
+        (
+            "cross-entropy",
+            {"input": [[1.0, 2, 3]], "target": [1], "weight": [0.5, 1 / 3, 2]},
+            ["weight[1] ≈ 0.3333"],
+        ),
+    ],
+)
+def test_what_cancels_vanishes_or_overflows(
+    loss: str, given: dict[str, Any], lines: list[str]
+) -> None:
+    explanation = losscli.explain(loss, **given)
+    found = [" ".join(line) for line in printed(explanation, 4, 100)]
+    for line in lines:
+        assert any(one.startswith(line) for one in found), (line, found)

@@ -17,6 +17,7 @@ from losscli.cli import run
 from losscli.explanation import Explanation
 from losscli.losses import NAMES
 from losscli.render import terminal
+from losscli.render.sheet import percent
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -112,3 +113,20 @@ if __name__ == "__main__":
         old.unlink()
     for page, content in fresh.items():
         (PAGES / page).write_text(content, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (-0.0, "0 %"),
+        (0.00001, "< 0.01 %"),
+        (0.0004, "0.04 %"),
+        (0.57, "57 %"),
+        (0.994, "99 %"),
+        (0.998, "99.8 %"),
+        (0.99999, "> 99.99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_shares_say_neither_nothing_nor_all_of_a_part(share: float, text: str) -> None:
+    assert percent(share) == text

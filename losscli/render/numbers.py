@@ -69,9 +69,9 @@ def rounded(tree: ast.expr, digits: int, eps: float) -> ast.expr:
             value: Any = node.value
             shown = short(value, digits, eps)
             exact = isinstance(value, int) or not isinstance(shown, Decimal)
-            exact = exact or abs(float(shown) - value) <= 2 * eps * abs(value)
             constant: Any = shown
-            return ast.Constant(constant, kind=None if exact else ROUNDED)
+            kind = None if exact or is_whole(value, shown, eps) else ROUNDED
+            return ast.Constant(constant, kind=kind)
 
     copy: ast.expr = Rounding().visit(replaced(tree, {}))
     return copy
@@ -79,9 +79,14 @@ def rounded(tree: ast.expr, digits: int, eps: float) -> ast.expr:
 
 def relation(tree: ast.expr, result: Decimal | float) -> str:
     """`=` where what is printed is exactly equal, else `≈`."""
-    if not isinstance(result, Decimal):
-        return "="
-    return "=" if fraction(tree) == Fraction(result) else "≈"
+    if isinstance(result, Decimal):
+        return "=" if fraction(tree) == Fraction(result) else "≈"
+    return "=" if math.isnan(result) or _is_unbounded(tree) else "≈"
+
+
+def is_whole(value: float, result: Decimal | float, eps: float) -> bool:
+    """Whether a printed number is the value, all of it."""
+    return not isinstance(result, Decimal) or abs(float(result) - value) <= 2 * eps * abs(value)
 
 
 def digits_for(lines: Sequence[tuple[Arithmetic, float]], digits: int, eps: float) -> int:
@@ -105,12 +110,13 @@ def agrees(tree: ast.expr, value: float, result: Decimal | float, eps: float) ->
     if not isinstance(result, Decimal):
         return True
     low, high = bounds(tree)
-    half = _half_unit(result) if abs(float(result) - value) > 2 * eps * abs(value) else 0.0
+    half = 0.0 if is_whole(value, result, eps) else _half_unit(result)
     slack = 32 * eps * max(abs(float(result)), *_sizes(tree), 0)
     if not low - half - slack <= float(result) <= high + half + slack:
         return False
     found = float(evaluate(tree))
-    return abs(found - float(result)) <= NEAR * abs(float(result)) + slack
+    vanishes = 2.0**-126 if eps > 1e-8 else 2.0**-1022  # what float32 or float64 may take for 0
+    return abs(found - float(result)) <= NEAR * abs(float(result)) + vanishes
 
 
 def fraction(node: ast.AST) -> Fraction | None:
@@ -129,6 +135,10 @@ def fraction(node: ast.AST) -> Fraction | None:
         case ast.Call(func=ast.Name(id=function), args=args):
             if function in ("max", "min"):  # the best is among those that are written
                 args = [arg for arg in args if not isinstance(arg, Rest)]
+                worst = -math.inf if function == "max" else math.inf
+                args = [arg for arg in args if _infinity(arg) != worst] or args
+            elif function == "exp" and _infinity(args[0]) == -math.inf:
+                return Fraction(0)
             parts = [fraction(arg) for arg in args]
             known = [part for part in parts if part is not None]
             if len(known) < len(parts):
@@ -145,6 +155,32 @@ def fraction(node: ast.AST) -> Fraction | None:
             }
             return whole.get(function, lambda: None)()
     return None
+
+
+def _infinity(node: ast.AST) -> float:
+    """The infinity that arithmetic is, on paper as well; 0 where it is none."""
+    match node:
+        case ast.Constant(value=float() as value) if math.isinf(value):
+            return value
+        case ast.UnaryOp(operand=operand):
+            return -_infinity(operand)
+        case ast.Call(func=ast.Name(id="log" | "log1p" as function), args=[arg]):
+            return -math.inf if fraction(arg) == (0 if function == "log" else -1) else 0.0
+    return 0.0
+
+
+def _is_unbounded(tree: ast.AST) -> bool:
+    """Whether some part of arithmetic is infinite on paper; what is left has overflowed."""
+    return any(
+        _infinity(node) or (isinstance(node, ast.BinOp) and _has_pole(node))
+        for node in ast.walk(tree)
+    )
+
+
+def _has_pole(node: ast.BinOp) -> bool:
+    """Whether something is divided by zero."""
+    base = node.right if isinstance(node.op, ast.Div) else node.left
+    return isinstance(node.op, (ast.Div, ast.Pow)) and fraction(base) == 0
 
 
 def bounds(node: ast.AST) -> _Interval:

@@ -18,7 +18,7 @@ import numpy as np
 
 from losscli.formula import AXES, PART, ROW, Arithmetic, Formula, Rest, evaluate, number, replaced
 from losscli.render.indices import Equation, indexed
-from losscli.render.numbers import digits_for, holds, relation, rounded, short, text_of
+from losscli.render.numbers import digits_for, holds, is_whole, relation, rounded, short, text_of
 from losscli.render.typeset import readable
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ Number = Decimal | float  # a decimal as it is printed; nan and infinities as th
 
 EACH = 6  # so many unreduced values are named beside a reduction
 PAIRS = 16  # so many pairs of classes are worked out; of more there is a table
+MORE = 4  # digits that all lines of a step have more for the sake of one; it alone, where it needs more
 _PARTS = ("real", "imaginary")
 
 
@@ -214,10 +215,19 @@ class _Sheet:
             told = lines and not step.more.get("opaque")
             lines = [_telling(step, lines)] if told else []
         stages = [stage for line in lines for stage in self._stages(step, line)]
-        digits = self.digits
-        if step.name != "L" or len(lines) == 1:
-            digits = digits_for([(one.arithmetic, one.value) for one in stages], digits, self.eps)
-        return [self._entry(step, stage, digits) for stage in stages]
+        if step.name == "L" and len(lines) > 1:
+            return [self._entry(step, stage, self.digits) for stage in stages]
+        needed = [self._digits_for([stage]) for stage in stages]
+        alike = self._digits_for(
+            [stage for stage, n in zip(stages, needed, strict=True) if n <= self.digits + MORE]
+        )
+        return [
+            self._entry(step, stage, alike if n <= self.digits + MORE else n)
+            for stage, n in zip(stages, needed, strict=True)
+        ]
+
+    def _digits_for(self, stages: Sequence[_Stage]) -> int:
+        return digits_for([(one.arithmetic, one.value) for one in stages], self.digits, self.eps)
 
     def _stages(self, step: Worked, line: Line) -> Iterator[_Stage]:
         """A line of a step; before it its long sums, each worked out by itself."""
@@ -243,6 +253,7 @@ class _Sheet:
         shown: ast.expr | None = tree
         if readable(tree) == text_of(result):
             shown = _picked(step, line) if line else None
+            sign = "=" if is_whole(stage.value, result, self.eps) else "≈"
         conditions = [rounded(c, digits, self.eps) for c in arithmetic.conditions]
         share = None
         if step.name == "l" and step.part == "value" and line and line.row is not None:
@@ -389,10 +400,13 @@ def aside(entry: Entry) -> str:
 
 def percent(share: float) -> str:
     """A share of the total: 46 %, 0.3 %."""
+    share = share or 0.0  # -0 is 0
     if 0 < share < 0.00005:
         return "< 0.01 %"
     digits = 0 if share >= 0.01 or share == 0 else 1 if share >= 0.001 else 2
-    return f"{share:.{digits}%}".replace("%", " %")
+    if 0.995 <= share < 1:
+        digits = 1 if share < 0.9995 else 2
+    return "> 99.99 %" if 0.99995 <= share < 1 else f"{share:.{digits}%}".replace("%", " %")
 
 
 def _own(line: Line) -> bool:

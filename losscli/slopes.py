@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from losscli.numerics import by_row, room
+from losscli.numerics import by_row, flags, room
 from losscli.parameters import Array
 
 
@@ -50,6 +50,17 @@ class Multiple(NamedTuple):
         """The share times the factor: one number, where it is the same for all."""
         share = self.share if any(self.share.strides) else self.share[(0,) * self.share.ndim]
         return share if self.factor == 1 else share * self.factor
+
+
+def shared(share: Array, mask: Array, like: Array) -> Array:
+    """The share where the mask holds, in numbers like `like`; 0 elsewhere, also of an infinite share."""
+    one = share if any(share.strides) else share[(0,) * share.ndim]
+    if not np.isfinite(one).all():
+        found: Array = np.where(mask, share, 0)
+        return found
+    on = flags(mask, like)
+    on *= one
+    return on
 
 
 def divided(share: Array, divisor: float) -> Array:

@@ -149,3 +149,48 @@ def test_broadcast_tensors_get_the_sum(
         copies = (*range(missing), *(i + missing for i, n in enumerate(own) if n == 1))
         expected = full[name].sum(copies).reshape(own)
         assert found[name] == pytest.approx(expected, rel=1e-13), name
+
+
+@pytest.mark.parametrize("above", [np.inf, np.nan, 2.0])
+@pytest.mark.parametrize(
+    ("loss", "given", "hinges"),
+    [
+        (
+            "margin-ranking",
+            {"input1": [2.0, 0.0], "input2": [0.0, 2.0], "target": [1.0, 1.0], "margin": 1.0},
+            {"input1": [0, -1], "input2": [0, 1], "target": [0, 2]},
+        ),
+        (
+            "hinge-embedding",
+            {"input": [3.0, 0.5, 0.5], "target": [-1, -1, 1]},
+            {"input": [0, -1, 1]},
+        ),
+        (
+            "cosine-embedding",
+            {"input1": [[1.0, 0]], "input2": [[0.0, 1]], "target": [-1], "margin": 0.5},
+            {"input1": [[0, 0]], "input2": [[0, 0]]},
+        ),
+    ],
+)
+def test_what_is_off_the_hinge_is_0_beside_any_upstream_gradient(
+    loss: str, given: dict[str, Any], hinges: dict[str, Any], above: float
+) -> None:
+    rows = len(next(iter(given.values())))
+    found = losscli.grad(
+        loss, **given, reduction="none", grad_output=[above] * rows, wrt=list(hinges)
+    )
+    for name, slope in hinges.items():
+        expected = [[one and one * above for one in row] for row in np.atleast_2d(slope).tolist()]
+        assert np.array_equal(np.atleast_2d(found[name]), expected, equal_nan=True), name
+
+
+def test_one_variance_for_all_is_that_of_each() -> None:
+    tensors = {"input": [[0.5, 1.0], [2.0, 3.0]], "target": [[0.0, 0.0], [0.0, 0.0]]}
+    one, slope = losscli.value_and_grad("gaussian-nll", **tensors, var=0.5, wrt="all")
+    each, slopes = losscli.value_and_grad(
+        "gaussian-nll", **tensors, var=np.full((2, 2), 0.5), wrt="all"
+    )
+    assert one == each == pytest.approx(3.2159264097)  # PyTorch's, which takes a float there
+    assert slope["var"] == pytest.approx(slopes["var"].sum()) and slope["var"].shape == ()
+    assert np.array_equal(slope["input"], slopes["input"])
+    assert losscli.compute("gaussian-nll", **tensors, var=np.ones((2, 2)), eps=0) == 1.78125

@@ -136,7 +136,7 @@ def cosine_embedding(
     def gradient(share: Array) -> Gradients:
         on = show(
             "on = where(target == 1, -share, where(target == -1 and h >= 0, share, 0))",
-            share * ((target == -1) & (h >= 0)) - share * (target == 1),
+            np.where(target == 1, -share, np.where((target == -1) & (h >= 0), share, 0)),
             "towards each other or away",
         )
         if show is not quiet:

@@ -27,10 +27,12 @@ def variance_by_row(input: Array, target: Array, var: Array) -> dict[str, Laid]:
         return {"var": Laid(var)}
     if input.ndim and var.shape == shape[:-1]:
         return {"var": Laid(var, lambda a: a[..., None])}
+    if not var.ndim:
+        return {"var": Laid(var, lambda a: a[(None,) * len(shape)])}
     raise ShapeError(
         f"gaussian-nll: var has shape {shape_text(var.shape)} and input {shape_text(shape)}; expected "
-        f"the shape of input, {shape_text(shape[:-1])} for one variance a row, or the shape of input "
-        "with one of its lengths replaced by 1."
+        f"the shape of input, {shape_text(shape[:-1])} for one variance a row, the shape of input with "
+        "one of its lengths replaced by 1, or a single number."
     )
 
 
@@ -61,7 +63,7 @@ def gaussian_nll(
     ],
     *,
     full: Annotated[bool, Option("add the constant 0.5 ln(2 pi)")] = False,
-    eps: Annotated[float, Option("the least variance", above=0)] = 1e-6,
+    eps: Annotated[float, Option("the least variance", at_least=0)] = 1e-6,
     show: Show = quiet,
 ) -> Annotated[Terms, Rows("(N, *)", layout=variance_by_row, guesses=guesses)]:
     """Negative log-density of the target under a normal distribution with predicted mean and variance.
@@ -77,8 +79,8 @@ def gaussian_nll(
     Shapes
         input: (N, *) or any (*); target broadcasts with it.
         var: the shape of input; or input's without the last axis, one variance a row; or input's with
-        one axis of length 1. (N) beside (N, D) is one variance a row even where N = D, which is not how
-        NumPy broadcasts.
+        one axis of length 1; or a single number. (N) beside (N, D) is one variance a row even where
+        N = D, which is not how NumPy broadcasts.
 
     Range
         var at least 0. The loss may be negative: a density may exceed 1.
@@ -94,8 +96,8 @@ def gaussian_nll(
         A negative loss is no mistake; without full a constant is missing.
         Where the square overflows PyTorch's loss is inf, also where the variance makes it finite; this
         one is finite then.
-        Where eps is 0 in float32 and var is, too, the gradients are nan or infinite. Of no elements at all
-        that by var is 0; in PyTorch nan where var is.
+        Where eps is 0, maybe in float32 only, and var is, too, the gradients are nan or infinite. Of no
+        elements at all that by var is 0; in PyTorch nan where var is.
 
     Errors
         A negative var, and shapes of var that are none of the above, are refused.

@@ -8,8 +8,9 @@ from typing import Annotated
 import numpy as np
 
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, same_shape
-from losscli.numerics import flags, kept, minus, room, times
+from losscli.numerics import kept, minus, room
 from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.slopes import shared
 from losscli.work import Gradients, Show, Terms, quiet
 
 
@@ -82,11 +83,11 @@ def hinge_embedding(
 
     def gradient(share: Array) -> Gradients:
         pull = show(
-            "pull = where(target == -1, 0, share)", times(share, flags(target != -1, h)), "together"
+            "pull = where(target == -1, 0, share)", shared(share, target != -1, h), "together"
         )
         push = show(
             "push = where(target == 1, 0, where(margin - input >= 0, share, 0))",
-            times(share, flags((target != 1) & (h >= 0), h)),
+            shared(share, (target != 1) & (h >= 0), h),
             "apart, on the hinge too",
         )
         return {"input": lambda: show("d_input = pull - push", minus(pull, push))}

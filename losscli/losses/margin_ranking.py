@@ -9,8 +9,9 @@ import numpy as np
 
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few, same_shape
 from losscli.layout import Laid, as_many_axes
-from losscli.numerics import flags, minus, room, times
+from losscli.numerics import minus, room, times
 from losscli.parameters import Array, Option, Rows, Tensor
+from losscli.slopes import shared
 from losscli.work import Gradients, Show, Terms, quiet
 
 
@@ -78,8 +79,7 @@ def margin_ranking(
     loss = show("l = max(h, 0)", np.maximum(h, 0, out=room(h)), "loss of the pair")
 
     def gradient(share: Array) -> Gradients:
-        on = flags(h >= 0, h)
-        on *= share
+        on = shared(share, h >= 0, h)
         show("on = where(h >= 0, share, 0)", on, "on or off the hinge")
         return {
             "input1": lambda: show("d_input1 = -on * target", times(-on, target)),

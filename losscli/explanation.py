@@ -28,18 +28,18 @@ from losscli.worked import Worked, worked
 ROWS_SHOWN = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """A worked calculation: `value`, `gradients`, `steps`, and what they were computed from.
 
-    It prints itself as text, with Rich as the terminal shows it, and in a notebook as HTML; `to_dict`
+    It shows itself as text, with Rich as the terminal shows it, and in a notebook as HTML; `to_dict`
     and `to_json` give the data. `rows` are the indices of the rows that are shown.
     """
 
-    problem: Problem = field(repr=False)
+    problem: Problem
     value: Any
     reduction: Ledger
-    steps: tuple[Worked, ...] = field(repr=False)
+    steps: tuple[Worked, ...]
     rows: tuple[tuple[int, ...], ...]
     shares: tuple[float | None, ...] = ()  # of each shown row in the sum of all
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Explanation:
     pictures: tuple[tuple[str, Picture], ...] = ()  # each with the name of the step it belongs to
     wrt: tuple[str, ...] = ()
     grad_output: Any = None
-    parts: Mapping[str, Any] = field(default_factory=dict, repr=False)  # where in files tensors are
+    parts: Mapping[str, Any] = field(default_factory=dict)  # where in files tensors are
 
     @property
     def loss(self) -> str:
@@ -201,7 +201,7 @@ class Explanation:
 
         return html.render(self, digits=digits)
 
-    __str__ = to_text
+    __repr__ = to_text
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
         from losscli.render import terminal

@@ -101,7 +101,7 @@ def test_an_explanation_shows_itself() -> None:
     with console.capture() as captured:
         console.print(explanation)
     assert captured.get().strip() == explanation.to_text(width=72).strip()
-    assert str(explanation) == explanation.to_text()
+    assert repr(explanation) == str(explanation) == explanation.to_text()
 
 
 if __name__ == "__main__":

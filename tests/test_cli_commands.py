@@ -348,6 +348,11 @@ def test_wrt(losscli: Losscli) -> None:
     assert np.allclose(gradients["target"], [-0.05, -0.5])
 
 
+def test_wrt_all_leaves_out_what_has_no_gradient_here(losscli: Losscli) -> None:
+    args = ("grad", *LOGITS, "--target", "2,1", "--weight", "1,2,3", "--format", "json")
+    assert losscli(*args, "--wrt", "all") == losscli(*args, "--wrt", "input")
+
+
 def test_a_wrong_wrt_lists_the_right_ones(losscli: Losscli) -> None:
     code, _, err = losscli("grad", *HUBER, "--wrt", "delta")
     assert code == 2 and is_one_sentence(err, "delta", "input, target"), err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,6 @@ from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.options import Form, Request
 from losscli.cli.progress import watched
-
-if TYPE_CHECKING:
-    from losscli.engine import Problem
 
 GRADIENT = "Gradient"
 
@@ -55,7 +52,7 @@ def grad(
 ) -> None:
     """Compute the gradients of a loss."""
     problem = gather(request).problem
-    names = _wanted(problem, wrt)
+    names = _wanted(wrt)
     above = _read_above(grad_output, request.common.stdin_format)
     with delivery(problem, form, request.common) as deliver:
         with watched(problem, request.common):
@@ -74,16 +71,10 @@ def grad(
         request.talk.note(verdict.sentence)
 
 
-def _wanted(problem: Problem, wrt: str | None) -> list[str] | None:
+def _wanted(wrt: str | None) -> list[str] | None:
     """The names in --wrt; the problem judges them."""
     if wrt is None:
         return None
-    if wrt == "all":
-        return [
-            name
-            for name in problem.loss.differentiable
-            if name in problem.tensors and problem.tensors[name].dtype.kind in "fc"
-        ]
     return [name.strip().replace("-", "_") for name in wrt.split(",")]
 
 

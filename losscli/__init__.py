@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from losscli.errors import LosscliError
+from losscli.errors import KindError, LosscliError
 
 if TYPE_CHECKING:
     from losscli.engine import Problem
@@ -62,8 +62,8 @@ def grad(
 
     Returns arrays by tensor name, each of its tensor's shape.
     """
-    names = [wrt] if isinstance(wrt, str) else wrt
-    return _problem(loss, reduction, dtype, threads, arguments).gradient(names, grad_output)
+    problem = _problem(loss, reduction, dtype, threads, arguments)
+    return problem.gradient(*_asked(problem, wrt, grad_output))
 
 
 def value_and_grad(
@@ -77,9 +77,8 @@ def value_and_grad(
     **arguments: Any,
 ) -> tuple[Any, dict[str, Array]]:
     """What `compute` and `grad` return, from one pass over the arrays."""
-    names = [wrt] if isinstance(wrt, str) else wrt
     problem = _problem(loss, reduction, dtype, threads, arguments)
-    return problem.value_and_gradient(names, grad_output)
+    return problem.value_and_gradient(*_asked(problem, wrt, grad_output))
 
 
 def explain(
@@ -105,15 +104,15 @@ def explain(
     """
     from losscli.explanation import explain as explain_problem
 
-    names = [wrt] if isinstance(wrt, str) else wrt
-    known = {"ids": ids, "classes": classes or arguments.get("alphabet", "")}
+    known = {"ids": ids, "classes": classes, "alphabet": arguments.get("alphabet", "")}
     problem = _problem(loss, reduction, dtype, threads, arguments)
+    wanted, _ = _asked(problem, wrt)
     return explain_problem(
         problem,
         rows=rows,
         top=top,
         gradient=gradient,
-        wrt=names,
+        wrt=wanted,
         names=known,
         pictures=pictures,
     )
@@ -126,8 +125,13 @@ def _problem(
     from losscli.losses import load
     from losscli.reduction import legacy
 
+    if not isinstance(name, str):
+        raise KindError(f"{name!r} is not a loss; expected the name of one, like 'huber'.")
     loss = load(name)
-    size_average, reduce = arguments.pop("size_average", None), arguments.pop("reduce", None)
+    flags = {flag: arguments.pop(flag, None) for flag in ("size_average", "reduce")}
+    for flag, value in flags.items():
+        if not (value is None or isinstance(value, bool)):
+            raise KindError(f"{loss.name}: {flag} is {value!r}; expected true or false.")
     tensors = {n: arguments.pop(n) for n in loss.tensors if n in arguments}
     if "blank" in loss.options and "alphabet" in arguments:
         from losscli.alphabet import spelled
@@ -138,7 +142,18 @@ def _problem(
         loss,
         tensors,
         arguments,
-        reduction=legacy(size_average, reduce) or reduction,
+        reduction=legacy(**flags) or reduction,
         dtype=dtype,
         threads=threads,
     )
+
+
+def _asked(
+    problem: Problem, wrt: str | Sequence[str] | None, grad_output: Any = None
+) -> tuple[list[str] | None, Any]:
+    """The tensors to differentiate by, and the gradient from above, as the engine takes them."""
+    from losscli.given import as_array, names_of
+
+    name = problem.loss.name
+    above = None if grad_output is None else as_array(name, "grad_output", grad_output)
+    return names_of(name, wrt), above

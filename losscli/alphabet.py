@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 
 from losscli.errors import KindError, RangeError, ShapeError, UsageError, place
+from losscli.given import as_array
 
 TARGETS = "targets"
 
 
 def checked(alphabet: str) -> str:
     """The alphabet, if no character stands in it twice."""
+    if not isinstance(alphabet, str):
+        raise KindError(
+            f"ctc: alphabet is {alphabet!r}; expected a character for each class, like '-abc'."
+        )
     twice = [letter for letter in alphabet if alphabet.count(letter) > 1]
     if not alphabet or twice:
         what = f"has {twice[0]!r} twice" if twice else "is empty"
@@ -34,14 +39,14 @@ def spelled(
     Raises UsageError, KindError, RangeError and ShapeError.
     """
     checked(alphabet)
-    log_probs = np.asarray(tensors.get("log_probs", np.zeros((0, 0))))
+    log_probs = as_array("ctc", "log_probs", tensors.get("log_probs", np.zeros((0, 0))))
     classes = log_probs.shape[-1] if log_probs.ndim else 0
     if "log_probs" in tensors and len(alphabet) != classes:
         raise UsageError(
             f"ctc: the alphabet {alphabet!r} has {len(alphabet)} characters, but log_probs has "
             f"{classes} classes; give one for each class, the blank's too."
         )
-    words = np.asarray(tensors.get(TARGETS))
+    words = as_array("ctc", TARGETS, tensors.get(TARGETS))
     if words.dtype.kind != "U":
         return dict(tensors)
     if words.ndim > 1:

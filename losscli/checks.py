@@ -6,12 +6,27 @@ the block lies.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from losscli.errors import KindError, RangeError, place
+from losscli.errors import KindError, RangeError, UsageError, place
 from losscli.parameters import Array, Loss
+
+
+def positive(loss: Loss, name: str, value: Any) -> int:
+    """The value as an int; KindError unless it is a whole number, UsageError unless it is at least 1."""
+    if not is_whole(value):
+        raise KindError(f"{loss.name}: {name} is {value!r}; expected a whole number, at least 1.")
+    if value < 1:
+        raise UsageError(f"{loss.name}: {name} is {value}; at least 1 is needed.")
+    return int(value)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, Python's or NumPy's."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def number_text(value: Any) -> str:

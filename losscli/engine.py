@@ -71,9 +71,9 @@ class Problem:
                 f"{', '.join(loss.rows.reductions)}."
             )
         self.reduction = reduction
-        self.threads = threads if threads is not None else default_threads()
-        if self.threads < 1:
-            raise UsageError(f"{loss.name}: threads is {threads}; at least 1 is needed.")
+        self.threads = (
+            default_threads() if threads is None else checks.positive(loss, "threads", threads)
+        )
         self.tensors = arrays_of(loss, tensors)
         self.dtype = computing_type(loss, self.tensors, dtype)
         self.laid, self.rows = lay_out(loss, self.tensors)

@@ -8,15 +8,16 @@ nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from losscli.checks import is_whole, positive
 from losscli.engine import Problem
-from losscli.errors import UsageError
+from losscli.errors import KindError, UsageError
 from losscli.illustration import illustrate
 from losscli.ledger import Ledger, ledger_of, reduction_step, row_shares, show_share
 from losscli.parameters import plain
@@ -232,10 +233,11 @@ def explain(
 
     `rows` are the rows to show (an index, or a tuple of them where rows have several axes), `top` shows
     those with the largest loss instead; by default the first three. `names` may hold "origins" and
-    "columns" by tensor, "classes", "ids" of the rows, and the name of the "case".
+    "columns" by tensor, "classes" or their "alphabet", "ids" of the rows, and the name of the "case".
     """
     given = names or {}
-    ids = tuple(map(str, given.get("ids", ())))
+    ids = _texts(problem, "ids", given.get("ids", ()))
+    classes = _texts(problem, "classes", given.get("classes", ()))
     if ids and len(ids) != math.prod(problem.rows[:1]):
         raise UsageError(
             f"{problem.loss.name}: there are {len(ids)} ids, but {math.prod(problem.rows[:1])} "
@@ -270,7 +272,7 @@ def explain(
         shares,
         given.get("origins", {}),
         given.get("columns", {}),
-        tuple(given.get("classes", ())),
+        classes or tuple(given.get("alphabet", "")),
         ids,
         given.get("case", ""),
         references=references(problem, value),
@@ -281,20 +283,30 @@ def explain(
     return replace(explanation, pictures=illustrate(explanation)) if pictures else explanation
 
 
+def _texts(problem: Problem, option: str, value: Any) -> tuple[str, ...]:
+    """The names in a list; KindError where it is none."""
+    if not isinstance(value, Iterable):
+        raise KindError(f"{problem.loss.name}: {option} is {value!r}; expected a list of names.")
+    return tuple(map(str, value))
+
+
 def choose_rows(
     problem: Problem, rows: Sequence[int | tuple[int, ...]] | None, top: int | None
 ) -> list[tuple[int, ...]]:
     """The indices of the rows that are shown."""
     if rows is not None and top is not None:
         raise UsageError(f"{problem.loss.name}: give rows or top, not both.")
+    if isinstance(rows, np.ndarray):
+        rows = rows.tolist()
+    if rows is not None and not isinstance(rows, Iterable):
+        raise KindError(f"{problem.loss.name}: rows is {rows!r}; expected a list of rows.")
+    most = None if top is None else positive(problem.loss, "top", top)
     if not problem.count:
         return []
     if not problem.rows:
         return [_row(problem, row) for row in rows or [()]]
-    if top is not None:
-        if top < 1:
-            raise UsageError(f"{problem.loss.name}: top is {top}; at least 1 is needed.")
-        return problem.largest(top)
+    if most is not None:
+        return problem.largest(most)
     if rows is None:
         first = range(min(ROWS_SHOWN, problem.count))
         return [tuple(map(int, np.unravel_index(i, problem.rows))) for i in first]
@@ -302,10 +314,16 @@ def choose_rows(
 
 
 def _row(problem: Problem, row: int | tuple[int, ...]) -> tuple[int, ...]:
-    index = (row,) if isinstance(row, int) else tuple(row)
+    word = problem.loss.rows.row
+    places = tuple(row) if isinstance(row, Iterable) else (row,)
+    if not all(map(is_whole, places)):
+        raise KindError(
+            f"{problem.loss.name}: rows has {row!r}; expected {word}s counted from 0, like 2, or (2, 0) "
+            "where they have several axes."
+        )
+    index = tuple(map(int, places))
     if not problem.rows and index == (0,):
         return ()
-    word = problem.loss.rows.row
     if len(index) != len(problem.rows):
         if len(index) == 1 and 0 <= index[0] < problem.count:  # counted through
             return tuple(map(int, np.unravel_index(index[0], problem.rows)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def arrays_of(loss: Loss, tensors: Mapping[str, Any]) -> dict[str, Any]:
     for name, parameter in known.items():
         if tensors.get(name) is None:
             continue
-        array = _as_array(loss.name, name, tensors[name])
+        array = as_array(loss.name, name, tensors[name])
         holds = parameter.tensor.holds
         kinds = "iu" if holds == "indices" else "fiuc" if parameter.tensor.complex else "fiu"
         if array.dtype.kind not in kinds:
@@ -38,6 +38,16 @@ def arrays_of(loss: Loss, tensors: Mapping[str, Any]) -> dict[str, Any]:
             )
         arrays[name] = array
     return arrays
+
+
+def names_of(loss: str, wrt: Any) -> list[str] | None:
+    """The names in `wrt`, one or several; KindError where it holds anything else."""
+    if wrt is None or isinstance(wrt, str):
+        return None if wrt is None else [wrt]
+    names = list(wrt) if isinstance(wrt, Iterable) else [wrt]
+    if not all(isinstance(name, str) for name in names):
+        raise KindError(f"{loss}: wrt is {wrt!r}; expected names of tensors, or all.")
+    return names
 
 
 def computing_type(loss: Loss, arrays: Mapping[str, Any], dtype: str) -> np.dtype[Any]:
@@ -54,7 +64,8 @@ def computing_type(loss: Loss, arrays: Mapping[str, Any], dtype: str) -> np.dtyp
     return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
 
 
-def _as_array(loss: str, name: str, value: Any) -> Any:
+def as_array(loss: str, name: str, value: Any) -> Any:
+    """A value as an array; ShapeError where its rows have different lengths."""
     if isinstance(value, Stored):
         return value
     try:

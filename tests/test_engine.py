@@ -671,6 +671,71 @@ def test_gradients_that_do_not_exist() -> None:
         losscli.grad("cross-entropy", input=x, target=y, grad_output="big")
 
 
+HUBER = {"input": [1.0, 2.0], "target": [0, 0]}
+CTC = {"log_probs": np.zeros((3, 1, 3)), "targets": ["a"]}
+OF_ANOTHER_KIND: list[tuple[Any, Any, dict[str, Any], type[LosscliError], str]] = [
+    (losscli.compute, None, {}, KindError, "None is not a loss"),
+    (losscli.compute, ["huber"], HUBER, KindError, r"\['huber'\] is not a loss"),
+    (losscli.compute, "huber", {**HUBER, "threads": "2"}, KindError, "threads is '2'"),
+    (losscli.compute, "huber", {**HUBER, "threads": 1.5}, KindError, "threads is 1.5"),
+    (losscli.compute, "huber", {**HUBER, "threads": True}, KindError, "threads is True"),
+    (losscli.compute, "huber", {**HUBER, "threads": 0}, UsageError, "threads is 0; at least 1"),
+    (losscli.compute, "huber", {**HUBER, "size_average": 0}, KindError, "size_average is 0"),
+    (losscli.compute, "huber", {**HUBER, "reduce": "no"}, KindError, "reduce is 'no'"),
+    (losscli.compute, "ctc", {**CTC, "alphabet": 3}, KindError, "alphabet is 3"),
+    (
+        losscli.compute,
+        "ctc",
+        {"log_probs": [[[1], [2, 3]]], "targets": ["a"], "alphabet": "-a"},
+        ShapeError,
+        "log_probs is a list whose rows",
+    ),
+    (
+        losscli.grad,
+        "huber",
+        {**HUBER, "reduction": "none", "grad_output": [[1], [2, 3]]},
+        ShapeError,
+        "grad_output is a list whose rows have different lengths",
+    ),
+    (losscli.grad, "huber", {**HUBER, "wrt": 3}, KindError, "wrt is 3"),
+    (losscli.value_and_grad, "huber", {**HUBER, "wrt": [["input"]]}, KindError, "wrt is"),
+    (losscli.explain, "huber", {**HUBER, "rows": ["a"]}, KindError, "rows has 'a'"),
+    (losscli.explain, "huber", {**HUBER, "rows": [(0, "a")]}, KindError, r"rows has \(0, 'a'\)"),
+    (losscli.explain, "huber", {**HUBER, "rows": [True]}, KindError, "rows has True"),
+    (losscli.explain, "huber", {**HUBER, "rows": 3}, KindError, "rows is 3"),
+    (losscli.explain, "huber", {**HUBER, "top": 1.5}, KindError, "top is 1.5"),
+    (losscli.explain, "huber", {**HUBER, "top": 0}, UsageError, "top is 0; at least 1"),
+    (losscli.explain, "huber", {**HUBER, "ids": 3}, KindError, "ids is 3"),
+    (
+        losscli.explain,
+        "nll",
+        {"input": [-1.0], "target": 0, "classes": 3},
+        KindError,
+        "classes is 3",
+    ),
+]
+
+
+@pytest.mark.parametrize(("function", "loss", "given_", "error", "words"), OF_ANOTHER_KIND)
+def test_arguments_of_another_kind_are_refused_in_a_sentence(
+    function: Any, loss: Any, given_: dict[str, Any], error: type[LosscliError], words: str
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        function(loss, **given_)
+    assert type(caught.value) is error
+    assert str(caught.value).endswith(".")
+
+
+def test_numpy_integers_choose_rows() -> None:
+    asked: list[dict[str, Any]] = [
+        {"rows": np.array([1])},
+        {"rows": [np.int64(1)]},
+        {"top": np.int8(1)},
+    ]
+    for given_ in asked:
+        assert losscli.explain("huber", **HUBER, **given_).rows == ((1,),)
+
+
 @pytest.mark.parametrize("nonsense", ["0", "-1", "two", "1.5", " "])
 def test_threads_from_the_environment(nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOSSCLI_THREADS", nonsense)

@@ -118,6 +118,7 @@ def lay_out(loss: Loss, tensors: Mapping[str, Array]) -> tuple[dict[str, Laid], 
     """Every tensor laid out, and the shape of the rows. ShapeError where shapes do not fit."""
     laid = by_letters(loss, tensors)
     rowed = {name: one for name, one in laid.items() if not one.rowless}
+    _refuse_unequal(loss, rowed)
     try:
         rows = np.broadcast_shapes(*(one.rows for one in rowed.values()))
     except ValueError:
@@ -132,12 +133,18 @@ def lay_out(loss: Loss, tensors: Mapping[str, Array]) -> tuple[dict[str, Laid], 
                 f"{loss.name}: {_shapes({name: one})}, which does not broadcast to "
                 f"{shape_text(np.broadcast_shapes(*others))}, the shape of the terms."
             )
-        if how == "no" and one.rows != rows:
-            raise ShapeError(
-                f"{loss.name}: {_shapes(rowed)}; their shapes must be equal. "
-                f"Reshape {name} to {shape_text(rows)}."
-            )
     return laid, rows
+
+
+def _refuse_unequal(loss: Loss, rowed: Mapping[str, Laid]) -> None:
+    """ShapeError where tensors that may not be broadcast have different rows."""
+    rigid = {n: one for n, one in rowed.items() if loss.tensors[n].tensor.broadcasts == "no"}
+    for name, one in rigid.items():
+        first = next(iter(rigid.values())).array
+        if one.array.shape != first.shape:
+            fits = one.array.size == first.size
+            advice = f" Reshape {name} to {shape_text(first.shape)}." if fits else ""
+            raise ShapeError(f"{loss.name}: {_shapes(rigid)}; their shapes must be equal.{advice}")
 
 
 def as_many_axes(loss: str, tensors: Mapping[str, Array], expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -724,6 +725,29 @@ def test_arguments_of_another_kind_are_refused_in_a_sentence(
         function(loss, **given_)
     assert type(caught.value) is error
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("loss", ["bce", "bce-with-logits"])
+@pytest.mark.parametrize(
+    ("shapes", "advice"),
+    [
+        (((3, 1), (3,)), "Reshape target to (3, 1)."),
+        (((3,), (1, 3)), "Reshape target to (3,)."),
+        (((1,), ()), "Reshape target to (1,)."),
+        (((1, 2), ()), "must be equal."),
+        (((2,), (3,)), "must be equal."),
+        (((3,), (3,), (2, 3)), "does not broadcast to (3,), the shape of the terms."),
+    ],
+)
+def test_only_a_reshape_that_is_possible_is_advised(
+    loss: str, shapes: Sequence[tuple[int, ...]], advice: str
+) -> None:
+    names = ("input", "target", "weight")
+    with pytest.raises(ShapeError) as caught:
+        losscli.compute(
+            loss, **{n: np.ones(shape) for n, shape in zip(names, shapes, strict=False)}
+        )
+    assert str(caught.value).endswith(advice)
 
 
 def test_numpy_integers_choose_rows() -> None:

@@ -377,6 +377,17 @@ def test_output_picks_the_format_and_refuses_to_overwrite(losscli: Losscli, tmp_
     assert losscli(*args, "--force").code == 0
 
 
+@pytest.mark.parametrize("name", ["r.npz", "r.jsonl", "r.csv.gz", "r.svg"])
+@pytest.mark.parametrize("verb", ["compute", "grad"])
+def test_an_ending_that_cannot_be_written_is_refused_first(
+    losscli: Losscli, verb: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("losscli.engine.Problem.run", None)  # nothing may be computed
+    done = losscli(verb, *HUBER, "--output", tmp_path / name)
+    assert done.code == 2 and is_one_sentence(done.err, name, ".txt, .json, "), done.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_npy_is_not_for_a_terminal(losscli: Losscli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Terminal())
     code, _, err = losscli("compute", *HUBER, "--format", "npy")
@@ -413,7 +424,7 @@ def test_explain_without_gradient(losscli: Losscli) -> None:
         (("--digits", "1"), "at least 2 and at most 17"),
         (("--digits", "18"), "at least 2 and at most 17"),
         (("--format", "csv"), "it writes terminal, text, "),
-        (("--output", "page.csv"), "it writes terminal, text, "),
+        (("--output", "page.csv"), "page.csv ends with .csv"),
     ],
 )
 def test_explain_refuses_in_one_sentence(

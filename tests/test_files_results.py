@@ -13,8 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from losscli.cli.explain import FORMS
 from losscli.errors import OutputError, UsageError
-from losscli.files.results import form_of, format_result, json_ready, text_of_number, write
+from losscli.files import read
+from losscli.files.results import (
+    WRITTEN,
+    form_of,
+    format_result,
+    json_ready,
+    text_of_number,
+    write,
+)
 
 SCALAR = np.float64(2.2525)
 VECTOR = np.array([1.0, np.nan, np.inf, -np.inf, 1e-5, -0.0])
@@ -57,6 +66,7 @@ def test_digits_read_back(x):
         (VECTOR, "yaml", "- 1.0\n- .nan\n- .inf\n- -.inf\n- 1.0e-05\n- -0.0\n"),
         (MATRIX, "text", "1.0,2.5\n1e+22,nan\n"),
         (MATRIX, "csv", "1.0,2.5\n1e+22,nan\n"),
+        (MATRIX, "tsv", "1.0\t2.5\n1e+22\tnan\n"),
         (MATRIX, "yaml", "- [1.0, 2.5]\n- [1.0e+22, .nan]\n"),
         (np.zeros(0), "text", ""),
         (np.zeros((1, 1, 1)), "json", "[[[0.0]]]\n"),
@@ -89,10 +99,10 @@ def test_many_rows_in_blocks():
 @pytest.mark.parametrize(
     ("result", "form", "expected"),
     [
-        (np.zeros((1, 1, 1)), "text", "--format text holds up to 2 dimensions, but the result has shape (1, 1, 1); take --format json or npy."),  # noqa: E501
-        (GRADIENTS, "csv", "--format csv holds one array, but there are 2 (input, var); take --format json."),  # noqa: E501
-        (GRADIENTS, "npy", "--format npy holds one array, but there are 2 (input, var); choose one with --wrt."),  # noqa: E501
-        (SCALAR, "svg", "--format: a result cannot be written as svg; take text, json, yaml, csv, npy."),  # noqa: E501
+        (np.zeros((1, 1, 1)), "text", "text holds up to 2 dimensions, but the result has shape (1, 1, 1); take --format json or npy."),  # noqa: E501
+        (GRADIENTS, "csv", "csv holds one array, but there are 2 (input, var); take --format json."),  # noqa: E501
+        (GRADIENTS, "npy", "npy holds one array, but there are 2 (input, var); choose one with --wrt."),  # noqa: E501
+        (GRADIENTS, "tsv", "tsv holds one array, but there are 2 (input, var); take --format json."),
     ],
 )  # fmt: skip
 def test_what_a_format_cannot_hold(result, form, expected):
@@ -114,10 +124,39 @@ def test_json_ready():
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"), [("a.JSON", "json"), ("b/c.yml", "yaml"), ("x.svg", "svg"), ("x", None)]
+    ("path", "expected"),
+    [("a.JSON", "json"), ("b/c.yml", "yaml"), ("c.TSV", "tsv"), ("x", "text"), ("x.log", "text")],
 )
 def test_form_of(path, expected):
-    assert form_of(path) == expected
+    assert form_of(path, WRITTEN) == expected
+
+
+def test_pages_have_endings_of_their_own():
+    assert [form_of(f"x.{end}", FORMS) for end in ("tex", "latex", "htm")] == [
+        "latex",
+        "latex",
+        "html",
+    ]
+    for path in ("x.csv", "x.yaml", "x.npy"):
+        with pytest.raises(UsageError, match=r"the endings that can are \.txt, \.json, \.md, "):
+            form_of(path, FORMS)
+
+
+@pytest.mark.parametrize("path", ["x.npz", "x.jsonl", "x.csv.gz", "x.gz", "x.svg", "x.latex"])
+def test_what_cannot_be_written_is_refused(path):
+    with pytest.raises(UsageError) as caught:
+        form_of(path, WRITTEN)
+    assert str(caught.value) == (
+        f"--output: {path} ends with {os.path.splitext(path)[1]}, which cannot be written here; "
+        "the endings that can are .txt, .json, .yaml, .yml, .csv, .tsv, .npy."
+    )
+
+
+@pytest.mark.parametrize("ending", ["json", "yaml", "yml", "csv", "tsv", "npy"])
+def test_what_is_written_reads_back(ending, here):
+    array = np.array([[1.0, -2.5, 1e-300], [1e22, np.nan, np.inf]])
+    write(f"x.{ending}", format_result(array, form_of(f"x.{ending}", WRITTEN)), force=False)
+    assert np.array_equal(read(f"x.{ending}", label="--input").array, array, equal_nan=True)
 
 
 @pytest.fixture

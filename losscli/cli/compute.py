@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from losscli.cli import numbers
-from losscli.cli.deliver import deliver_record, delivery
+from losscli.cli.deliver import deliver_record, delivery, result_form
 from losscli.cli.group import LossGroup
 from losscli.cli.inputs import gather
 from losscli.cli.limits import Expect, Limits, Max, Tolerance, read_limits, refuse_value_options
@@ -103,6 +103,8 @@ def _compute_far(request: Request, address: str, output: Output) -> None:
     from losscli.cli import cluster
 
     threads = numbers.positive("--threads", request.common.threads)
+    if not output.partial:
+        result_form(output.form, request.common)
     plan = cluster.plan(request)
     with bar(request.loss.name, plan.size, request.common) as shown:
         done = cluster.compute(plan, address, threads, shown.reach if shown else None)

@@ -26,10 +26,10 @@ def delivery(
     large array is made where it is to lie. Without `form` the format is that of the file's ending.
     """
     from losscli import stored
-    from losscli.files.results import InPlace, form_of, is_device, opened, pieces
+    from losscli.files.results import InPlace, is_device, opened, pieces
 
     path = common.output
-    form = form or (form_of(path) if path else None) or "text"
+    form = result_form(form, common)
     if problem is not None:
         problem.zeros = stored.zeros
     if path is None:
@@ -45,6 +45,15 @@ def delivery(
             yield file.write
         else:
             yield lambda result: stream.writelines(pieces(result, form))
+
+
+def result_form(form: str | None, common: Common) -> str:
+    """The format of a result: that asked for, or that of the file's ending; UsageError if it has none."""
+    if form is not None or common.output is None:
+        return form or "text"
+    from losscli.files.results import WRITTEN, form_of
+
+    return form_of(common.output, WRITTEN)
 
 
 def deliver_record(record: Record, common: Common) -> None:

@@ -158,16 +158,13 @@ def _form(given: str | None, common: Common) -> str:
     """The format asked for, or that of the file's ending, or what suits standard output."""
     if given is None and common.output is None:
         return "terminal" if on_terminal(sys.stdout) else "text"
-    form = given or _form_of_ending(common)
-    if form not in FORMS:
-        raise UsageError(f"explain cannot write {form!r}; it writes {', '.join(FORMS)}.")
-    return form
+    if given is None:
+        from losscli.files.results import form_of
 
-
-def _form_of_ending(common: Common) -> str:
-    from losscli.files.results import form_of
-
-    return form_of(common.output or "") or "text"
+        return form_of(common.output or "", FORMS)
+    if given not in FORMS:
+        raise UsageError(f"explain cannot write {given!r}; it writes {', '.join(FORMS)}.")
+    return given
 
 
 def _digits(text: str | None) -> int:

@@ -1,4 +1,4 @@
-"""Results out: a number, an array, or gradients by name, as text, JSON, YAML, CSV or NPY."""
+"""Results out: a number, an array, or gradients by name, as text, JSON, YAML, CSV, TSV or NPY."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from losscli import stored
 from losscli.errors import UsageError, place
+from losscli.files.source import FORMS
 from losscli.files.writing import is_device, opened, write
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "write",
 ]
 
+WRITTEN = ("text", "json", "yaml", "csv", "tsv", "npy")
 Result = Any  # a NumPy scalar, an array, or a mapping of arrays by name
 
 FEW = 65_536  # numbers that are made text at once
@@ -39,19 +41,32 @@ _ENDINGS = {
     ".yaml": "yaml",
     ".yml": "yaml",
     ".csv": "csv",
+    ".tsv": "tsv",
     ".npy": "npy",
     ".md": "markdown",
     ".markdown": "markdown",
     ".tex": "latex",
+    ".latex": "latex",
     ".html": "html",
     ".htm": "html",
     ".svg": "svg",
 }
 
 
-def form_of(path: str) -> str | None:
-    """The format that the ending of `path` asks for; None when it asks for none."""
-    return _ENDINGS.get(os.path.splitext(path.lower())[1])
+def form_of(path: str, forms: Collection[str]) -> str:
+    """The format, of `forms`, that the ending of `path` asks for; text where it asks for none.
+
+    UsageError where it asks for another one, or for one that is only read.
+    """
+    ending = os.path.splitext(path.lower())[1]
+    form = _ENDINGS.get(ending, "text")
+    if form not in forms or (ending not in _ENDINGS and ending in (*FORMS, ".gz")):
+        written = [one for one, form in _ENDINGS.items() if form in forms]
+        raise UsageError(
+            f"--output: {path} ends with {ending}, which cannot be written here; the endings that can "
+            f"are {', '.join(written)}."
+        )
+    return form
 
 
 def text_of_number(x: Any) -> str:
@@ -83,7 +98,7 @@ def format_result(result: Result, form: str) -> bytes:
 
 
 def pieces(result: Result, form: str) -> Iterator[bytes]:
-    """A result in the format `form`: text, json, yaml, csv or npy, with a newline at the end.
+    """A result in the format `form`: one of `WRITTEN`, with a newline at the end.
 
     It comes piece by piece, so that what is written takes no memory of its own. UsageError, before the
     first piece, when the format cannot hold it; the message says which one can.
@@ -92,12 +107,9 @@ def pieces(result: Result, form: str) -> Iterator[bytes]:
         (only,) = result.values()
         if form != "text" or np.ndim(only) <= 2:  # text needs headings for more
             result = only
-    formats = {"text": _text, "json": _json, "yaml": _yaml, "csv": _csv, "npy": _npy}
-    if form not in formats:
-        raise UsageError(
-            f"--format: a result cannot be written as {form}; take {', '.join(formats)}."
-        )
-    return formats[form](result)
+    if form in ("csv", "tsv"):
+        return _table(result, form)
+    return {"text": _text, "json": _json, "yaml": _yaml, "npy": _npy}[form](result)
 
 
 def _npy_header(shape: tuple[int, ...], dtype: Any) -> bytes:
@@ -147,30 +159,33 @@ def _text(result: Result) -> Iterator[bytes]:
             between = b"\n"
 
 
-def _csv(result: Result) -> Iterator[bytes]:
+def _table(result: Result, form: str) -> Iterator[bytes]:
     if isinstance(result, Mapping):
         raise UsageError(
-            f"--format csv holds one array, but there are {len(result)} ({', '.join(result)}); "
+            f"{form} holds one array, but there are {len(result)} ({', '.join(result)}); "
             f"take --format json."
         )
-    yield from _rows(result, "csv")
+    yield from _rows(result, form)
 
 
 def _rows(result: Any, form: str) -> Iterator[bytes]:
-    """One value a line for a 1-D array, comma-separated rows for 2-D."""
+    """One value a line for a 1-D array, rows for 2-D with commas, or the tabs of TSV, between them."""
     array = np.asarray(result)
     if array.ndim > 2:
         raise UsageError(
-            f"--format {form} holds up to 2 dimensions, but the result has shape {array.shape}; "
+            f"{form} holds up to 2 dimensions, but the result has shape {array.shape}; "
             f"take --format json or npy."
         )
     if array.ndim == 0:
         yield f"{text_of_number(array)}\n".encode()
         return
+    between = "\t" if form == "tsv" else ","
     write = text_of_number if array.dtype.kind == "c" else repr
     for part in _parts(array):
         rows = part.tolist()
-        lines = map(write, rows) if array.ndim == 1 else (",".join(map(write, row)) for row in rows)
+        lines = (
+            map(write, rows) if array.ndim == 1 else (between.join(map(write, row)) for row in rows)
+        )
         yield "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -241,7 +256,7 @@ def _flow(value: Any) -> str:
 def _npy(result: Result) -> Iterator[bytes]:
     if isinstance(result, Mapping):
         raise UsageError(
-            f"--format npy holds one array, but there are {len(result)} ({', '.join(result)}); "
+            f"npy holds one array, but there are {len(result)} ({', '.join(result)}); "
             f"choose one with --wrt."
         )
     array = np.asarray(result)

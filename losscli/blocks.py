@@ -74,7 +74,8 @@ def default_threads() -> int:
     """LOSSCLI_THREADS, else as many as the process may use."""
     text = os.environ.get("LOSSCLI_THREADS", "")
     if not text:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        here = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+        return len(here) or os.cpu_count() or 1
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"LOSSCLI_THREADS is {text!r}; expected a whole number, at least 1.")
     return int(text)

@@ -774,6 +774,16 @@ def test_threads_from_the_environment(nonsense: str, monkeypatch: pytest.MonkeyP
     assert blocks.default_threads() >= 1
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(7, 7), (None, 1)])
+def test_threads_where_the_system_does_not_say_which_cores(
+    cores: int | None, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOSSCLI_THREADS", raising=False)
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert blocks.default_threads() == threads
+
+
 @pytest.mark.parametrize("loss", NAMES)
 @settings(max_examples=30)
 @given(data=st.data())

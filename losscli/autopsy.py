@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from losscli.engine import Problem
 
 FEW = 1 << 20  # numbers that are looked at at once
+HARMLESS = 0.5  # a score, a probability, a variance or a target with which every loss is finite
 
 
 def of_value(problem: Problem, value: Any) -> str:
@@ -59,13 +61,11 @@ def of_gradient(problem: Problem, name: str, gradient: Any) -> str:
 def _origin(problem: Problem, row: tuple[int, ...]) -> str:
     """Which number of which step was the first that is not finite in a row, and why."""
     block = problem.take([row])
-    for name, array in block.items():
-        if array is not None and not problem.laid[name].rowless:
-            lost = ~np.isfinite(array)
-            if lost.any():
-                where = problem.position_in_row(name, row, _first(lost)[1:])
-                found = array[_first(lost)]
-                return f"{place(name, where)} is {found}. Repair that number, or leave its row out."
+    if cause := _cause(problem, block):
+        name, index = cause
+        where = problem.position_in_row(name, row, index[1:])
+        found = block[name][index]
+        return f"{place(name, where)} is {found}. Repair that number, or leave its row out."
     recorder = Recorder(names_of(problem, [row]), 1)
     with np.errstate(all="ignore"):
         problem.run(block, recorder)
@@ -85,6 +85,38 @@ def _origin(problem: Problem, row: tuple[int, ...]) -> str:
                 f"{step.formula.text}{why and ': ' + why}."
             )
     return f"it arises in {word}."
+
+
+def _cause(problem: Problem, block: Mapping[str, Any]) -> tuple[str, tuple[int, ...]] | None:
+    """The first number of a row that is not finite and spoils its loss though all behind it are repaired.
+
+    None where the loss is not finite with all of them repaired: then they are not what it comes from.
+    """
+    lost = {
+        name: np.flatnonzero(~np.isfinite(array))
+        for name, array in block.items()
+        if array is not None and not problem.laid[name].rowless
+    }
+
+    def spoilt(kept: int) -> bool:
+        """Whether the loss is not finite where all but so many of these numbers are repaired."""
+        repaired = dict(block)
+        for name, places in lost.items():
+            if places[kept:].size:
+                repaired[name] = block[name].copy()
+                repaired[name].flat[places[kept:]] = HARMLESS
+            kept = max(kept - places.size, 0)
+        with np.errstate(all="ignore"):
+            terms = problem.run(repaired, checked=False)
+        return not np.isfinite(np.asarray(terms.values)).all()
+
+    number = sum(places.size for places in lost.values())
+    least = bisect_left(range(number), True, key=spoilt) if number else 0
+    if not least:
+        return None
+    every = [(name, index) for name, places in lost.items() for index in places]
+    name, index = every[least - 1]
+    return name, tuple(map(int, np.unravel_index(index, block[name].shape)))
 
 
 def _why(problem: Problem, step: Step, point: Mapping[str, int]) -> str:

@@ -61,6 +61,34 @@ WHAT = [
         {},
         "log(0) is -inf. No alignment fits into the frames: give more of them, or ask for zero_infinity.",
     ),
+    (  # the class that has no chance is not asked for
+        "ctc",
+        {
+            "log_probs": [[[-0.5, -0.5, -INF]], [[-0.5, -0.5, -INF]]],
+            "targets": [[1, 1]],
+            "input_lengths": [2],
+            "target_lengths": [2],
+        },
+        {},
+        "log(0) is -inf. No alignment fits into the frames: give more of them, or ask for zero_infinity.",
+    ),
+    (  # of the classes without a chance, the first that is asked for
+        "ctc",
+        {
+            "log_probs": [[[-0.5, -0.5, -INF]], [[-INF, -INF, -0.5]]],
+            "targets": [[1]],
+            "input_lengths": [2],
+            "target_lengths": [1],
+        },
+        {},
+        "ctc: the result is inf: log_probs[1, 0, 1] is -inf. Repair that number, or leave its row out.",
+    ),
+    (
+        "nll",
+        {"input": [[-INF, -0.5, -INF], [-INF, -0.5, -INF]], "target": [1, 2]},
+        {},
+        "nll: the result is inf: input[1, 2] is -inf. Repair that number, or leave its row out.",
+    ),
 ]
 
 

@@ -84,7 +84,7 @@ def test_small_ones_are_named_after_their_loss_and_fit_on_a_screen(name, losscli
 
 def test_ctc_is_given_log_probabilities():
     frames = np.array(read_case(str(SAMPLES / "ctc.yaml")).values["log_probs"])
-    np.testing.assert_allclose(np.exp(frames).sum(-1), 1, atol=5e-5)
+    np.testing.assert_allclose(np.exp(frames).sum(-1), 1, rtol=1e-15)
 
 
 # ---- real predictions
@@ -195,3 +195,9 @@ def installed(package: str) -> str | None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_verb_takes_every_sample(verb: str, name: str) -> None:
     assert cli.run([verb, name, str(SAMPLES / f"{name}.yaml")]) == 0
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_gradient_of_every_sample_is_that_of_central_differences(name: str) -> None:
+    loss = loss_of(read_case(str(SAMPLES / name)))
+    assert cli.run(["grad", loss, str(SAMPLES / name), "--check"]) == 0

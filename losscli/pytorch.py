@@ -18,7 +18,7 @@ from losscli.parameters import plain
 
 if TYPE_CHECKING:
     from losscli.files.loaded import Part
-    from losscli.parameters import Array
+    from losscli.parameters import Array, Loss
 
 FEW = 100  # so many numbers of a tensor are written out even where a file holds them
 MOST = 10_000  # more are not written out at all
@@ -71,10 +71,15 @@ class _Script:
     def lines(self, grad_output: Any) -> list[str]:
         """The script, without its imports."""
         problem, tensors = self.problem, self.problem.loss.tensors
-        lines = [*self._readers(), *(self._tensor(name) for name in problem.tensors)]
+        kind = class_of(problem.loss)
+        if kind is None:
+            raise UsageError(
+                f"{problem.loss.name}: torch.nn has no such loss, so that there is no PyTorch code."
+            )
+        lines = [*self._readers(), *(self._tensor(n) for n in problem.tensors)]
         made = [f"{n}={n}" for n in problem.tensors if not tensors[n].required]
         called = [n for n in problem.tensors if tensors[n].required]
-        loss = _call(f"loss = torch.nn.{class_of(problem)}", [*made, *self._options()])
+        loss = _call(f"loss = torch.nn.{kind}", [*made, *self._options()])
         lines += ["", loss, _call("L = loss", called)]
         value = _shown("L", problem.count) if self._unreduced else "L.item()"
         lines.append(f'print("loss", {value})')
@@ -184,11 +189,10 @@ class _Script:
             yield f"{form} = dict(delimiter={separator}, quotechar='\"', comments=None)"
 
 
-def class_of(problem: Problem) -> str:
-    """The loss's class in torch.nn, which its card names."""
-    found = re.search(r"torch\.nn\.(\w+Loss)", problem.loss.card)
-    assert found, f"the card of {problem.loss.name} does not name its class in torch.nn"
-    return found[1]
+def class_of(loss: Loss) -> str | None:
+    """The loss's class in torch.nn, which its card names; None where torch.nn has no such loss."""
+    found = re.search(r"torch\.nn\.(\w+Loss)", loss.card)
+    return found[1] if found else None
 
 
 def _distance(loss: str, given: Any) -> list[str]:

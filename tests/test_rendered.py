@@ -76,11 +76,50 @@ def test_the_pages_are_those_that_are_kept(tmp_path: Path) -> None:
         assert now[name] == (PAGES / name).read_text("utf-8"), name
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
-def test_no_line_is_wider_than_the_page(width: int) -> None:
-    explanation = losscli.explain("cross-entropy", **EXAMPLE)
-    for line in explanation.to_text(width=width).splitlines():
-        assert len(line) <= width
+LONG = ("a very long class name indeed that goes on", "another rather long class name here", "c")
+PAGES_TO_FIT = {
+    "example": ("cross-entropy", EXAMPLE),
+    "names": ("cross-entropy", {**EXAMPLE, "classes": LONG, "ids": ["x" * 70, "y"]}),
+    "pairs": ("multi-margin", {**EXAMPLE, "classes": LONG}),
+    "components": (
+        "triplet-margin",
+        {
+            "anchor": [[1.829, -2.819, -6.904, -2.552, 4.536]],
+            "positive": [[0.111, 0.222, 0.333, 0.444, 0.555]],
+            "negative": [[2.2, 2.123, 5.234, -5.857, 2.409]],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("width", [60, 75, 80, 100, 140, 200])
+@pytest.mark.parametrize("page", PAGES_TO_FIT)
+def test_no_line_is_wider_than_the_page(page: str, width: int) -> None:
+    loss, given = PAGES_TO_FIT[page]
+    explanation = losscli.explain(loss, **given)
+    for ascii in (False, True):
+        for line in explanation.to_text(width=width, ascii=ascii).splitlines():
+            assert len(line) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_every_line_begins_and_ends_in_its_column(width: int) -> None:
+    explanation = losscli.explain(
+        "triplet-margin",
+        anchor=[[1, 2]],
+        positive=[[1.5, 2.25]],
+        negative=[[3, 1]],
+        reduction="none",
+    )
+    lines = explanation.to_text(width=width).splitlines()
+    assert any("triple 0, component 0" in line for line in lines)
+    assert len({line.index(sign) for line in lines for sign in "≈" if sign in line}) == 1
+
+
+def test_a_name_that_is_too_long_is_cut() -> None:
+    page = losscli.explain("cross-entropy", **EXAMPLE, classes=LONG).to_text(width=80)
+    assert re.search("row 1  y = 0 a very long clas…  1 − ", page)
+    assert re.search("a very long…  another rat…  +c\n", page)
 
 
 def test_colour_adds_nothing_but_colour() -> None:

@@ -25,8 +25,11 @@ Piece = tuple[str, str]
 PageLine = list[Piece]
 
 MARGIN = 4
+INDENT = 2  # of the names of lines
 SCALE = (12, 48)  # the cells of a scale, at least and at most
 LABEL = (16, 30)  # the width of the column of names, at least and at most
+ARITHMETIC = 10  # the width of the column of arithmetic, at least
+NAME = 12  # the longest name of a column, where not all columns fit
 
 
 def build(
@@ -56,15 +59,23 @@ class _Page:
             (part, _aligned([_row(entry, ascii) for entry in part.entries])) for part in shown.parts
         ]
         every = [row for _, rows in self.parts for row in rows]
-        labels = [row.label for row in every]
-        labels += [part.note for part in shown.parts if len(part.note) <= LABEL[1]]
-        low, high = LABEL if width >= 76 else (LABEL[0], 20)
-        self.label = min(high, max([low, *(len(text) for text in labels)]))
         results = max((len(row.result) for row in every), default=0)
         self.tail = results + max((len(row.extra) for row in every), default=0) + 4
         self.tail += len(self._spelled("≈")) - 1
-        room = width - MARGIN - self.label - 2 - self.tail
-        self.middle = max(10, min(room, max((len(row.arithmetic) for row in every), default=12)))
+        room = width - MARGIN - 2 - self.tail
+        low, high = LABEL if width >= 76 else (LABEL[0], 20)
+        notes = [len(part.note) for part in shown.parts if len(part.note) <= LABEL[1]]
+        labels = [INDENT + len(row.label) for row in every]
+        labels += [
+            _indent(table) + len(label)
+            for part in shown.parts
+            for table in part.tables
+            for label in table.labels
+        ]
+        least = min(max(labels, default=0), high + INDENT, room - ARITHMETIC)
+        self.label = max(least, min(high, max([low, *notes])))
+        longest = max((len(row.arithmetic) for row in every), default=12)
+        self.middle = max(ARITHMETIC, min(room - self.label, longest))
 
     def lines(self) -> Iterator[PageLine]:
         facts = [self._spelled(fact) for fact in self.sheet.facts]
@@ -107,12 +118,16 @@ class _Page:
             yield from self._note(part.note)
 
     def _set(self, row: _Row) -> Iterator[PageLine]:
-        """A line of a step; arithmetic that is too long goes on below."""
+        """A line of a step; arithmetic that is too long goes on below, as it does below a long name."""
+        name = self._clipped(row.label, LABEL[1])
+        if INDENT + len(name) > self.label:
+            yield [(" " * (MARGIN + INDENT), ""), (name, "label")]
+            name = ""
         pieces = wrapped(row.arithmetic, self.middle)
         for i, piece in enumerate(pieces):
             last = i == len(pieces) - 1
-            label = row.label if i == 0 else ""
-            line: PageLine = [(" " * MARGIN, ""), (f"  {label:<{self.label - 2}}  ", "label")]
+            label = self._label(name if i == 0 else "", INDENT)
+            line: PageLine = [(" " * MARGIN, ""), (f"{label}  ", "label")]
             line.append((f"{piece:<{self.middle}}", "arithmetic"))
             if last:
                 line += [(f"  {row.relation} ", "relation"), (row.result, "result")]
@@ -129,6 +144,15 @@ class _Page:
     def _note(self, text: str, indent: int = MARGIN) -> Iterator[PageLine]:
         for piece in wrapped(self._spelled(text), self.width - indent):
             yield [(" " * indent, ""), (piece, "note")]
+
+    def _label(self, label: str, indent: int) -> str:
+        """A name in its column."""
+        return f"{' ' * indent}{self._clipped(label, self.label - indent)}".ljust(self.label)
+
+    def _clipped(self, text: str, most: int) -> str:
+        """The text, cut where it is too long."""
+        dots = self._spelled("…")
+        return text if len(text) <= most else text[: most - len(dots)].rstrip() + dots
 
     def _spelled(self, text: str) -> str:
         return spelled(text, self.ascii)
@@ -194,29 +218,36 @@ class _Page:
     def _table(self, table: Table) -> Iterator[PageLine]:
         """A table of numbers, in as many columns as fit, with ⋯ where indices are left out."""
         if table.caption:
-            yield [(" " * (MARGIN + 2), ""), (table.caption, "label")]
-        indent = 4 if table.caption else 2
+            caption = self._clipped(table.caption, self.width - MARGIN - INDENT)
+            yield [(" " * (MARGIN + INDENT), ""), (caption, "label")]
         texts = [
             ["" if v is None else self._spelled(text_of(v)) for v in row] for row in table.body
         ]
-        points = [_Column.of([row[j] for row in texts], name) for j, name in enumerate(table.names)]
         room = self.width - MARGIN - self.label - 2
         dots = self._spelled("⋯ ")
+        names: Sequence[str] = table.names
+        if sum(len(name) + len(dots) for name in names) > room:
+            most = min(NAME, room // 2 - len(dots))
+            names = [self._clipped(name, most) for name in names]
+        points = [_Column.of([row[j] for row in texts], name) for j, name in enumerate(names)]
         keep = fitting([point.width + len(dots) for point in points], room, table.wanted)
         gaps = left_out(table.columns, keep)
         head: PageLine = [(" " * (MARGIN + self.label), "")]
         for j in keep:
-            head.append(
-                ((dots if j in gaps else "  ") + f"{table.names[j]:>{points[j].width}}", "note")
-            )
+            head.append(((dots if j in gaps else "  ") + f"{names[j]:>{points[j].width}}", "note"))
         yield head
         for label, row in zip(table.labels, texts, strict=True):
             line: PageLine = [(" " * MARGIN, "")]
-            line.append((f"{' ' * indent}{label:<{self.label - indent}}", "label"))
+            line.append((self._label(label, _indent(table)), "label"))
             for j in keep:
                 between = " " * len(dots if j in gaps else "  ")
                 line.append((between + points[j].set(row[j]), "result"))
             yield line
+
+
+def _indent(table: Table) -> int:
+    """How far the names of a table's lines stand in: below their caption, where there is one."""
+    return INDENT + 2 if table.caption else INDENT
 
 
 def _cell(value: float, numbers: Sequence[float], cells: int) -> int:

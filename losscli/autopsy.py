@@ -28,7 +28,7 @@ def of_value(problem: Problem, value: Any) -> str:
     head = f"{problem.loss.name}: the result is {values[()]}"
     if values.ndim:
         lost = int((~np.isfinite(values)).sum())
-        head = f"{problem.loss.name}: {lost} of {values.size} values are not finite"
+        head = f"{problem.loss.name}: {lost} of {values.size} values {_are(lost)} not finite"
     elif not problem.count:
         return f"{head}: there are no {word}s, and a mean divides 0 by 0. Give at least one."
     elif problem.reduction == "mean" and problem.total.left_out == problem.count:
@@ -53,7 +53,7 @@ def of_gradient(problem: Problem, name: str, gradient: Any) -> str:
             where = tuple(map(int, np.unravel_index(start + int(lost[0]), gradient.shape)))
         count += lost.size
     return (
-        f"{problem.loss.name}: {count} of {gradient.size} numbers of the gradient by {name} are "
+        f"{problem.loss.name}: {count} of {gradient.size} numbers of the gradient by {name} {_are(count)} "
         f"not finite; the first is {gradient[where]} at {place(name, where)}."
     )
 
@@ -183,6 +183,10 @@ def _smaller(problem: Problem) -> str:
     if problem.dtype == np.float32:
         return "Compute in float64, or scale the numbers down"
     return "Scale the numbers down"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _first(mask: Any) -> tuple[int, ...]:

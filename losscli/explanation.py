@@ -304,13 +304,18 @@ def choose_rows(
     if not problem.count:
         return []
     if not problem.rows:
-        return [_row(problem, row) for row in rows or [()]]
+        return _once(problem, rows or [()])
     if most is not None:
         return problem.largest(most)
     if rows is None:
         first = range(min(ROWS_SHOWN, problem.count))
         return [tuple(map(int, np.unravel_index(i, problem.rows))) for i in first]
-    return [_row(problem, row) for row in rows]
+    return _once(problem, rows)
+
+
+def _once(problem: Problem, rows: Sequence[int | tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The indices of rows that were asked for, each of them once."""
+    return list(dict.fromkeys(_row(problem, row) for row in rows))
 
 
 def _row(problem: Problem, row: int | tuple[int, ...]) -> tuple[int, ...]:

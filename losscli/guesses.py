@@ -7,6 +7,7 @@ they always agree with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, NamedTuple
@@ -80,7 +81,7 @@ def everywhere(what: str, value: Any, input: Array) -> Guess:
 
 def text_of(value: Any) -> str:
     """A number in a name."""
-    return f"{float(value):.4g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{float(value):.4g}").replace("-", "−")
 
 
 def same_shape(array: Array, *others: Array) -> Array:

@@ -85,7 +85,8 @@ def _quotient(problem: Problem) -> tuple[float | None, float | None, str]:
     word, n = loss.rows.row, problem.count
     rows = f"{n} {word}{'' if n == 1 else 's'}"
     if problem.reduction == "none":
-        return None, None, f"not reduced: one value for each of {rows}"
+        each = "the value" if n == 1 else "one value for each"
+        return None, None, f"not reduced: {each} of {rows}"
     if problem.reduction == "sum":
         left_out = f"; {total.left_out} of {rows} left out" if total.left_out else ""
         return float(total.sum), None, f"the sum over {rows}, not divided{left_out}"

@@ -106,3 +106,12 @@ def test_the_warning_names_place_rule_and_remedy(
     assert case.explain().to_dict()["diagnostics"][0] == warning
     page = " ".join(case.explain().to_text().split())
     assert " ".join(warning.split()) in page
+
+
+def test_one_number_is_one() -> None:
+    for input, said in (([1.0, NAN], "1 of 2 values is"), ([INF, NAN], "2 of 2 values are")):
+        problem = Case(
+            "l1", {"input": np.array(input), "target": np.zeros(2)}, {}, "none"
+        ).problem()
+        problem.value()
+        assert f"l1: {said} not finite: input" in problem.warnings[0]

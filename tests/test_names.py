@@ -103,6 +103,15 @@ def test_rows_by_their_ids(run: Losscli) -> None:
     assert code == 2 and "--rows has 'eve'; expected ids, or rows counted from 0" in err
 
 
+def test_a_row_is_shown_once() -> None:
+    one = losscli.explain("l1", input=range(9), target=0, rows=[5, 5])
+    assert one.rows == ((5,),)
+    assert "element 5 of 9 is shown; totals are over all of them" in one.to_text()
+    two = losscli.explain("l1", input=range(9), target=0, rows=[5, (3,), (5,)])
+    assert two.rows == ((5,), (3,))
+    assert "elements 5, 3 of 9 are shown; totals are over all of them" in two.to_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import NUMBERS, cases
 
 import losscli
+from losscli.guesses import text_of
 from losscli.losses import NAMES, load
 from losscli.references import FEW
 
@@ -239,6 +240,13 @@ def test_they_are_finite_and_in_order(loss: str, kind: str, data: st.DataObject)
 @pytest.mark.parametrize("loss", NAMES)
 def test_every_loss_has_some(loss: str) -> None:
     assert load(loss).rows.guesses is not None
+
+
+def test_numbers_in_names_are_written_as_on_the_page() -> None:
+    found = references("mse", input=[0.0], target=[1e10])
+    assert "predicting 1e10 everywhere, the mean of the targets" in " ".join(found)
+    numbers = (1e5, 1e-5, -1e-10, 1e100, -2.5, 0)
+    assert [text_of(x) for x in numbers] == ["1e5", "1e−5", "−1e−10", "1e100", "−2.5", "0"]
 
 
 def test_many_numbers_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:

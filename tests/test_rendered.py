@@ -122,6 +122,13 @@ def test_a_name_that_is_too_long_is_cut() -> None:
     assert re.search("a very long…  another rat…  +c\n", page)
 
 
+def test_the_minus_of_a_name_is_that_of_the_page() -> None:
+    explanation = losscli.explain("nll", input=[[-1.0], [-2.0]], target=[0, -100])
+    assert "row 1  y = −100 " in explanation.to_text()
+    ascii = explanation.to_text(ascii=True)
+    assert "row 1  y = -100 " in ascii and ascii.isascii()
+
+
 def test_colour_adds_nothing_but_colour() -> None:
     explanation = losscli.explain("cross-entropy", **EXAMPLE)
     coloured = terminal.render(explanation, color=True, width=90)

@@ -267,7 +267,8 @@ def _row(entry: Entry, ascii: bool) -> _Row:
         text = f"{since}: {text}" if text else f"since {since}"
     extra = f"   {found:>5}" if (found := aside(entry)) else ""
     relation = f"{spelled(entry.relation, ascii):>{len(spelled('≈', ascii))}}"
-    return _Row(entry.label, text, relation, spelled(text_of(entry.result), ascii), extra)
+    label = spelled(entry.label, ascii)
+    return _Row(label, text, relation, spelled(text_of(entry.result), ascii), extra)
 
 
 @dataclass(frozen=True)

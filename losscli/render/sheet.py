@@ -153,7 +153,12 @@ class _Sheet:
         rows, word = e.problem.count, e.problem.loss.rows.row
         if len(e.rows) < rows:
             shown = ", ".join(e.row_name(k).removeprefix(f"{word} ") for k in range(len(e.rows)))
-            yield f"{word}s {shown} of {rows} are shown; totals are over all of them"
+            named = (
+                f"{word} {shown} of {rows} is"
+                if len(e.rows) == 1
+                else f"{word}s {shown} of {rows} are"
+            )
+            yield f"{named} shown; totals are over all of them"
 
     def _ledger(self, step: Worked) -> Iterator[str]:
         ledger = step.more.get("ledger")
@@ -273,7 +278,7 @@ class _Sheet:
             true, other = (self._place("C", c) for c in (line.pick, line.at[-1]))
             return f"{label}, {true} against {other.removeprefix('class ')}"
         if line.pick is not None and len(line.at) == len(e.rows[line.row]):
-            label += f"  y = {line.pick}"
+            label += f"  y = {text_of(line.pick)}"
             label += f" {e.classes[line.pick]}" if 0 <= line.pick < len(e.classes) else ""
         places = line.at[len(e.rows[line.row]) :]
         named = [self._place(axis, i) for axis, i in zip(_inner(step), places, strict=True)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from losscli.errors import KindError, RangeError, ShapeError, UsageError, place
+from losscli.errors import KindError, RangeError, ShapeError, UsageError, count_of, place
 from losscli.given import as_array
 
 TARGETS = "targets"
@@ -43,8 +43,8 @@ def spelled(
     classes = log_probs.shape[-1] if log_probs.ndim else 0
     if "log_probs" in tensors and len(alphabet) != classes:
         raise UsageError(
-            f"ctc: the alphabet {alphabet!r} has {len(alphabet)} characters, but log_probs has "
-            f"{classes} classes; give one for each class, the blank's too."
+            f"ctc: the alphabet {alphabet!r} has {count_of(len(alphabet), 'character')}, but log_probs has "
+            f"{count_of(classes, 'class')}; give one for each class, the blank's too."
         )
     words = as_array("ctc", TARGETS, tensors.get(TARGETS))
     if words.dtype.kind != "U":
@@ -103,6 +103,6 @@ def _refuse_too_long(words: Any, frames: Any) -> None:
         needed = len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False))
         if needed > np.asarray(frames)[at]:
             raise RangeError(
-                f"ctc: {place(TARGETS, at)} is {text!r}, which needs {needed} frames, but has "
+                f"ctc: {place(TARGETS, at)} is {text!r}, which needs {count_of(needed, 'frame')}, but has "
                 f"{np.asarray(frames)[at]}; zero_infinity would count it as 0."
             )

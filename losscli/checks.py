@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from losscli.errors import KindError, RangeError, UsageError, place
+from losscli.errors import KindError, RangeError, UsageError, count_of, place
 from losscli.parameters import Array, Loss
 
 
@@ -123,7 +123,9 @@ def class_indices(
         hint = "Class indices start at 0."
     span = f"0 to {classes - 1}" if classes else "none"
     raise RangeError(
-        lambda where: f"{loss}: {where} is {value}, but {of} has {classes} classes, {span}. {hint}",
+        lambda where: (
+            f"{loss}: {where} is {value}, but {of} has {count_of(classes, 'class')}, {span}. {hint}"
+        ),
         name,
         position,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from losscli.errors import count_of
 from losscli.softmax import log_softmax
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ class GradientCheck:
         if self.ok:
             within = f"{self.worst:.1e} at the worst" if self.worst else "within rounding"
             return (
-                f"{self.loss}: the gradient agrees with central differences in {self.checked} "
-                f"comparisons, to {within}{aside}."
+                f"{self.loss}: the gradient agrees with central differences in "
+                f"{count_of(self.checked, 'comparison')}, to {within}{aside}."
             )
         return (
             f"{self.loss}: the gradient differs from central differences in {self.wrong} of "
-            f"{self.checked} comparisons, the most at {self.where}{aside}."
+            f"{count_of(self.checked, 'comparison')}, the most at {self.where}{aside}."
         )
 
 

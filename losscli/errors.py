@@ -82,3 +82,9 @@ class MissingExtra(LosscliError):
 def place(tensor: str, position: tuple[int, ...]) -> str:
     """`target[2, 0]`, or `target` for a single number."""
     return f"{tensor}[{', '.join(map(str, position))}]" if position else tensor
+
+
+def count_of(number: int, what: str) -> str:
+    """`1 row`, `2 rows`, `1 class`, `3 classes`."""
+    ending = "" if number == 1 else "es" if what.endswith("s") else "s"
+    return f"{number} {what}{ending}"

@@ -17,7 +17,7 @@ import numpy as np
 
 from losscli.checks import is_whole, positive
 from losscli.engine import Problem
-from losscli.errors import KindError, UsageError
+from losscli.errors import KindError, UsageError, count_of
 from losscli.illustration import illustrate
 from losscli.ledger import Ledger, ledger_of, reduction_step, row_shares, show_share
 from losscli.parameters import plain
@@ -240,8 +240,8 @@ def explain(
     classes = _texts(problem, "classes", given.get("classes", ()))
     if ids and len(ids) != math.prod(problem.rows[:1]):
         raise UsageError(
-            f"{problem.loss.name}: there are {len(ids)} ids, but {math.prod(problem.rows[:1])} "
-            f"{problem.loss.rows.row}s."
+            f"{problem.loss.name}: there {'is' if len(ids) == 1 else 'are'} {count_of(len(ids), 'id')}, "
+            f"but {count_of(math.prod(problem.rows[:1]), problem.loss.rows.row)}."
         )
     shown = choose_rows(problem, rows, top)
     value = problem.value()
@@ -334,14 +334,14 @@ def _row(problem: Problem, row: int | tuple[int, ...]) -> tuple[int, ...]:
             return tuple(map(int, np.unravel_index(index[0], problem.rows)))
         if len(index) > 1:
             raise UsageError(
-                f"{problem.loss.name}: {word} {list(index)} has {len(index)} indices, but there are "
-                f"{len(problem.rows)} axes of {word}s."
+                f"{problem.loss.name}: {word} {list(index)} has {len(index)} indices, but "
+                f"{word}s have {len(problem.rows)} {'axis' if len(problem.rows) == 1 else 'axes'}."
             )
     if len(index) != len(problem.rows) or not all(
         0 <= i < n for i, n in zip(index, problem.rows, strict=True)
     ):
         raise UsageError(
             f"{problem.loss.name}: there is no {word} {':'.join(map(str, index))}; "
-            f"there are {problem.count}, counted from 0."
+            f"there {'is' if problem.count == 1 else 'are'} {problem.count}, counted from 0."
         )
     return index

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from losscli.engine import Problem
+from losscli.errors import count_of
 from losscli.formula import ROW, Arithmetic, Quantity, evaluate, number, parse, written_out
 from losscli.reduction import divide
 from losscli.work import Recorder, Terms
@@ -83,7 +84,7 @@ def _quotient(problem: Problem) -> tuple[float | None, float | None, str]:
     """What is divided by what, and why."""
     total, loss = problem.total, problem.loss
     word, n = loss.rows.row, problem.count
-    rows = f"{n} {word}{'' if n == 1 else 's'}"
+    rows = count_of(n, word)
     if problem.reduction == "none":
         each = "the value" if n == 1 else "one value for each"
         return None, None, f"not reduced: {each} of {rows}"

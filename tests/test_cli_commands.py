@@ -360,7 +360,16 @@ def test_a_wrong_wrt_lists_the_right_ones(losscli: Losscli) -> None:
 
 def test_check_of_the_gradient(losscli: Losscli) -> None:
     code, out, err = losscli("grad", *HUBER, "--check")
-    assert code == 0 and out and is_one_sentence(err)
+    assert code == 0 and out and is_one_sentence(err, "in 2 comparisons, ")
+    assert "in 1 comparison, " in losscli("grad", "huber", "-i", "5", "-t", "0", "--check").err
+
+
+def test_a_single_record_is_counted_as_one(losscli: Losscli, tmp_path: Path) -> None:
+    part = tmp_path / "part.json"
+    losscli("compute", "huber", "-i", "5", "-t", "0", "--partial", "--output", part)
+    done = losscli("merge", part, "--verbose")
+    assert is_one_sentence(done.err, "1 record of huber", ": 1 row"), done.err
+    assert "records" not in done.err and "rows" not in done.err
 
 
 # ---- output

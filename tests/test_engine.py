@@ -591,7 +591,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
             "target_lengths": [1],
         },
         RangeError,
-        ("input_lengths[0] is 3", "2 frames"),
+        ("input_lengths[0] is 3", "log_probs has 2 frames"),
     ),
     (
         "ctc",
@@ -725,6 +725,30 @@ def test_arguments_of_another_kind_are_refused_in_a_sentence(
         function(loss, **given_)
     assert type(caught.value) is error
     assert str(caught.value).endswith(".")
+
+
+ONE = {"input": [0.5], "target": [0.0]}
+
+
+@pytest.mark.parametrize(
+    ("loss", "given_", "words"),
+    [
+        ("huber", {**ONE, "ids": ["a", "b"]}, "there are 2 ids, but 1 element."),
+        ("huber", {**ONE, "rows": [1]}, "there is 1, counted from 0."),
+        ("huber", {**ONE, "rows": [(0, 0)]}, "has 2 indices, but elements have 1 axis."),
+        ("nll", {"input": [[-1.0]], "target": [1]}, "input has 1 class, 0 to 0."),
+        ("ctc", {**CTC, "alphabet": "-"}, "has 1 character, but log_probs has 3 classes;"),
+        (
+            "ctc",
+            {"log_probs": [[0.0]], "targets": [0], "input_lengths": 2, "target_lengths": 1},
+            "input_lengths[0] is 2, but log_probs has 1 frame.",
+        ),
+    ],
+)
+def test_messages_count_one_as_one(loss: str, given_: dict[str, Any], words: str) -> None:
+    with pytest.raises(LosscliError) as caught:
+        losscli.explain(loss, **given_)
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("loss", ["bce", "bce-with-logits"])

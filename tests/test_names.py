@@ -135,7 +135,7 @@ def test_ids_in_python() -> None:
     explanation = losscli.explain("l1", input=[1, 2], target=0, ids=["ann", "bob"])
     assert [explanation.row_name(k) for k in range(2)] == ["ann", "bob"]
     assert "\n      bob " in explanation.to_text()
-    with pytest.raises(LosscliError, match="there are 1 ids, but 2 elements"):
+    with pytest.raises(LosscliError, match="there is 1 id, but 2 elements"):
         losscli.explain("l1", input=[1, 2], target=0, ids=["ann"])
     one = losscli.explain("nll", input=[-1.0, -2.0], target=1, ids=["it"], classes=["no", "yes"])
     assert one.row_name(0) == "it" and "y = 1 yes" in one.to_text()

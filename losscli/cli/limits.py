@@ -8,7 +8,7 @@ import typer
 
 from losscli.cli import numbers
 from losscli.cli.exits import CheckFailed
-from losscli.errors import UsageError, place
+from losscli.errors import UsageError, count_of, place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,5 +116,5 @@ def _fail_where(failed: NDArray[Any], loss: str, values: NDArray[Any], why: str)
     if not failed.any():
         return
     first = tuple(int(i) for i in np.argwhere(failed)[0])
-    count = f" ({int(failed.sum())} of {failed.size} values)" if values.ndim else ""
+    count = f" ({int(failed.sum())} of {count_of(failed.size, 'value')})" if values.ndim else ""
     raise CheckFailed(f"{place(loss, first)} is {values[first]}; {why}{count}.")

@@ -13,7 +13,7 @@ from losscli.cli.help import PlainCommand
 from losscli.cli.limits import Expect, Max, Tolerance, read_limits, refuse_value_options
 from losscli.cli.options import Common, Form, command_of
 from losscli.cli.talk import Talk
-from losscli.errors import SourceError, UsageError
+from losscli.errors import SourceError, UsageError, count_of
 
 if TYPE_CHECKING:
     from losscli.record import Record
@@ -60,7 +60,7 @@ def merge(
     records = [record for name in files for record in _records(name)]
     whole = merged(records)
     talk, common = Talk(quiet, verbose), Common(output=output, force=force)
-    talk.infer([f"{len(records)} records of {_described(whole)}"])
+    talk.infer([f"{count_of(len(records), 'record')} of {_described(whole)}"])
     if partial:
         deliver_record(whole, common)
     else:
@@ -93,8 +93,9 @@ def _records(name: str) -> Iterator[tuple[str, Record]]:
 
 def _described(record: Record) -> str:
     total = record.total
+    rows = count_of(total.rows, "row")
     left_out = f", {total.left_out} left out" if total.left_out else ""
-    return f"{record.loss}, {record.of['reduction']}, {record.of['dtype']}: {total.rows} rows{left_out}"
+    return f"{record.loss}, {record.of['reduction']}, {record.of['dtype']}: {rows}{left_out}"
 
 
 def _warn(whole: Record, records: list[tuple[str, Record]], talk: Talk) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from losscli import checks
-from losscli.errors import KindError, RangeError, ShapeError
+from losscli.errors import KindError, RangeError, ShapeError, count_of
 from losscli.guesses import PERFECT, Guess, Options, Tensors, of_few
 from losscli.lattice import Alignments
 from losscli.lattice.grid import Lattice
@@ -39,7 +39,7 @@ def one_sample_a_row(
         "input_lengths": _lengths("input_lengths", input_lengths, samples, log_probs.shape),
         "target_lengths": _lengths("target_lengths", target_lengths, samples, log_probs.shape),
     }
-    _at_most("input_lengths", lengths["input_lengths"], frames, "frames in log_probs")
+    _at_most("input_lengths", lengths["input_lengths"], frames, "frame", "log_probs")
     padded = _padded(targets, lengths["target_lengths"])
     inside = np.arange(padded.shape[1]) < lengths["target_lengths"][:, None]
     _check_labels(targets, padded, inside, classes)
@@ -173,7 +173,7 @@ def ctc(
     """
     if blank >= log_probs.shape[-1]:
         raise RangeError(
-            f"ctc: blank is {blank}, but log_probs has {log_probs.shape[-1]} classes, "
+            f"ctc: blank is {blank}, but log_probs has {count_of(log_probs.shape[-1], 'class')}, "
             f"0 to {log_probs.shape[-1] - 1}."
         )
     lattice = Lattice.of(log_probs, targets, input_lengths, target_lengths, blank)
@@ -220,7 +220,8 @@ def _lengths(name: str, lengths: Array, samples: int, shape: tuple[int, ...]) ->
         hint = " Frames come first in log_probs: did you swap T and N?" if swapped else ""
         raise ShapeError(
             f"ctc: {name} has shape {shape_text(whole.shape)}, but log_probs, (T, N, C) = "
-            f"{shape_text(shape)}, has {samples} samples; expected {shape_text((samples,))}.{hint}"
+            f"{shape_text(shape)}, has {count_of(samples, 'sample')}; "
+            f"expected {shape_text((samples,))}.{hint}"
             if len(shape) == 3
             else f"ctc: {name} has shape {shape_text(whole.shape)}, but log_probs, (T, C) = "
             f"{shape_text(shape)}, is one sample; expected a single number."
@@ -232,10 +233,10 @@ def _lengths(name: str, lengths: Array, samples: int, shape: tuple[int, ...]) ->
     return whole
 
 
-def _at_most(name: str, lengths: Array, most: int, what: str) -> None:
+def _at_most(name: str, lengths: Array, most: int, what: str, of: str) -> None:
     if (lengths > most).any():
         n = int(np.argmax(lengths > most))
-        raise RangeError(f"ctc: {name}[{n}] is {lengths[n]}, but there are {most} {what}.")
+        raise RangeError(f"ctc: {name}[{n}] is {lengths[n]}, but {of} has {count_of(most, what)}.")
 
 
 def _padded(targets: Array, lengths: Array) -> Array:
@@ -245,10 +246,10 @@ def _padded(targets: Array, lengths: Array) -> Array:
     if labels.ndim == 2:
         if len(labels) != samples:
             raise ShapeError(
-                f"ctc: targets has shape {shape_text(labels.shape)}, but there are {samples} samples; "
-                f"expected ({samples}, S), or all labels one after the other."
+                f"ctc: targets has shape {shape_text(labels.shape)}, but log_probs has "
+                f"{count_of(samples, 'sample')}; expected ({samples}, S), or all labels one after the other."
             )
-        _at_most("target_lengths", lengths, labels.shape[1], "labels in a row of targets")
+        _at_most("target_lengths", lengths, labels.shape[1], "label", "a row of targets")
         return labels
     if labels.ndim != 1 or labels.size != lengths.sum():
         raise ShapeError(
@@ -267,5 +268,6 @@ def _check_labels(targets: Array, padded: Array, inside: Array, classes: int) ->
     n, s = np.argwhere(outside)[0]
     at = f"[{n}, {s}]" if targets.ndim == 2 else f"[{int(inside[:n].sum()) + s}]"
     raise RangeError(
-        f"ctc: targets{at} is {padded[n, s]}, but log_probs has {classes} classes, 0 to {classes - 1}."
+        f"ctc: targets{at} is {padded[n, s]}, but log_probs has {count_of(classes, 'class')}, "
+        f"0 to {classes - 1}."
     )

@@ -57,10 +57,12 @@ def grad(
 ) -> dict[str, Array]:
     """The gradient of a loss by its predictions, or by each tensor in `wrt`.
 
+    `wrt` is a name, several, or "all" for every tensor that was given and has a gradient.
     `grad_output` is the gradient from above, of the result's shape, 1 by default: with reduction none
     the gradient is that of the sum. The rest is as for `compute`.
 
     Returns arrays by tensor name, each of its tensor's shape.
+    Raises LosscliError as `compute` does.
     """
     problem = _problem(loss, reduction, dtype, threads, arguments)
     return problem.gradient(*_asked(problem, wrt, grad_output))
@@ -100,7 +102,11 @@ def explain(
 
     `rows` chooses the rows that are shown, `top` those with the largest loss; totals are always over
     everything. `ids` are names for the rows, `classes` for the classes. Without `pictures` there are only
-    numbers. The rest is as for `compute`.
+    numbers, without `gradient` only the value. The rest is as for `grad`.
+
+    Returns an Explanation, which prints itself in a terminal and in a notebook; `to_dict`, `to_markdown`
+    and the like give it in other forms.
+    Raises LosscliError for whatever is the caller's to fix.
     """
     from losscli.explanation import explain as explain_problem
 

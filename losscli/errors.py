@@ -6,7 +6,7 @@
     ├── SourceError           a file or a text that cannot be read as numbers
     │   └── MissingSource     there is no such file
     ├── ShapeError            tensors whose shapes do not fit each other
-    ├── KindError             numbers where indices are wanted, or the other way round
+    ├── KindError             a value of another kind: words for numbers, numbers for indices
     ├── RangeError            a value outside the range that makes sense
     ├── OutputError           a result that cannot be written
     └── MissingExtra          an optional package is not installed
@@ -45,7 +45,7 @@ class ShapeError(LosscliError):
 
 
 class KindError(LosscliError):
-    """Floating-point numbers where indices are wanted, or the other way round."""
+    """A value of another kind than is wanted: words or booleans for numbers, fractions for indices."""
 
 
 class RangeError(LosscliError):

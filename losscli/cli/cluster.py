@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TREE = 16  # records that are added up at once
 MANY = 256  # parts that there are at least, where there are as many blocks
-LARGE = 512  # blocks of a part at most: 256 MB
+LARGE = 512  # blocks of a part at most: 512 MiB, of most losses
 Watch = Callable[[float], None]  # is told how many bytes are done
 
 

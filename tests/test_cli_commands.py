@@ -397,6 +397,12 @@ def test_an_ending_that_cannot_be_written_is_refused_first(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_ending_is_refused_before_any_worker_is_asked(losscli: Losscli, tmp_path: Path) -> None:
+    nobody = ("--dask", "tcp://127.0.0.1:1")
+    done = losscli("compute", *HUBER, *nobody, "--output", tmp_path / "r.npz")
+    assert done.code == 2 and is_one_sentence(done.err, "r.npz ends with .npz"), done.err
+
+
 def test_npy_is_not_for_a_terminal(losscli: Losscli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Terminal())
     code, _, err = losscli("compute", *HUBER, "--format", "npy")

@@ -32,11 +32,17 @@ def of_value(problem: Problem, value: Any) -> str:
     elif not problem.count:
         return f"{head}: there are no {word}s, and a mean divides 0 by 0. Give at least one."
     elif problem.reduction == "mean" and problem.total.left_out == problem.count:
+        total = float(problem.total.sum)
         return (
             f"{head}: every {word} is left out, and a mean divides 0 by 0. Keep at least one, or use "
-            "the reduction sum, which is 0 then."
+            f"the reduction sum, which is {total:.6g} then."
         )
     row = problem.first_not_finite()
+    if row is None and problem.reduction == "mean" and not problem.total.denominator:
+        return (
+            f"{head}: what the {word}s count for adds up to 0, and a mean divides by that. Give weights "
+            "whose sum is not 0, or use the reduction sum."
+        )
     if row is None:
         return f"{head}: every loss is finite, but their sum overflows. {_smaller(problem)}."
     return f"{head}: {_origin(problem, row)}"

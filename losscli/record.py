@@ -61,6 +61,8 @@ class Record:
         """Why the result is not finite though the loss of every row is."""
         if self.total.left_out == self.total.rows:
             return "no row counts, and a mean divides 0 by 0"
+        if self.of["reduction"] == "mean" and not self.total.denominator:
+            return "what the rows count for adds up to 0, and a mean divides by that"
         return "every loss is finite, but their sum overflows"
 
     def line(self) -> str:

@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 from strategies import Case
 
+import losscli
+from losscli.engine import Problem
+from losscli.losses import load
+from losscli.record import record_of
+
 INF, NAN = np.inf, np.nan
 WHAT = [
     (
@@ -115,3 +120,19 @@ def test_one_number_is_one() -> None:
         ).problem()
         problem.value()
         assert f"l1: {said} not finite: input" in problem.warnings[0]
+
+
+def test_weights_that_add_up_to_nothing() -> None:
+    given: dict[str, Any] = {"input": [[1.0, 2.0], [3.0, 4.0]], "target": [0, 1]}
+    problem = Problem(load("cross-entropy"), {**given, "weight": [1.0, -1.0]})
+    assert np.isinf(problem.value())
+    assert "what the rows count for adds up to 0" in problem.warnings[0]
+    assert record_of(problem).why_not_finite.startswith("what the rows count for adds up to 0")
+    smooth = {"label_smoothing": 0.1}
+    problem = Problem(
+        load("cross-entropy"), {**given, "target": [0, 0], "weight": [0.0, 1.0]}, smooth
+    )
+    assert np.isnan(problem.value())
+    total = losscli.compute("cross-entropy", **given | {"target": [0, 0]}, weight=[0.0, 1.0],
+                            label_smoothing=0.1, reduction="sum")  # fmt: skip
+    assert f"the reduction sum, which is {total:.6g} then" in problem.warnings[0]

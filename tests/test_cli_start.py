@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,34 @@ def test_a_closed_stderr_costs_no_answer() -> None:
     os.close(writer)
     answer, _ = process.communicate(timeout=60)
     assert (process.returncode, answer) == (0, b"2.2525\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits and pipes of POSIX")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_is_written_whole_or_it_fails(tmp_path: Path, unbuffered: str) -> None:
+    import resource
+
+    args = ["-m", "losscli", "grad", "l1", "-i", str(list(range(20_000))), "-t", "0"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    whole = start(*args, env=environment).stdout
+    assert whole.count(b"\n") == 20_000
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (51_200, 51_200))
+
+    program = [sys.executable, *args]
+    with open(tmp_path / "s.txt", "wb") as stream:
+        done = subprocess.run(
+            program, stdout=stream, stderr=subprocess.PIPE, env=environment, preexec_fn=limit
+        )
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1, done.stderr
+
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, env=environment)
+    os.close(reader)
+    os.close(writer)
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1, done.stderr
 
 
 def test_standard_input_is_a_source() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from losscli.errors import OutputError
 
@@ -52,8 +53,18 @@ def answer(data: bytes | Iterable[bytes]) -> None:
         raise OutputError("Standard output is closed; --output FILE writes to a file.")
     sys.stdout.flush()
     for piece in [data] if isinstance(data, bytes) else data:
-        sys.stdout.buffer.write(piece)
+        _write_all(sys.stdout.buffer, piece)
     sys.stdout.buffer.flush()
+
+
+def _write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write all of `data`; a stream without a buffer, as PYTHONUNBUFFERED has it, may take less at once."""
+    rest = memoryview(data)
+    while rest:
+        count = stream.write(rest)
+        if count is None:  # it takes nothing now, and would not wait
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        rest = rest[count:]
 
 
 def silence(stream: TextIO) -> None:

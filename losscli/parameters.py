@@ -155,7 +155,12 @@ class OptionParameter(NamedTuple):
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             value = getattr(value, "item", lambda: value)()  # a NumPy scalar
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            try:
+                value = float(value)
+            except OverflowError:
+                raise RangeError(
+                    f"{loss}: {self.name} is an integer too large for a float64."
+                ) from None
         if self.type is int and isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, self.type) or isinstance(value, bool):

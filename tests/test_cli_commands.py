@@ -25,6 +25,7 @@ class Done(NamedTuple):
 Losscli = Callable[..., Done]
 
 HUBER = ("huber", "--input", "0.1,5", "--target", "0,0")  # 2.2525
+HUGE, LONGER = f"1{'0' * 400}", f"1{'0' * 5000}"  # Python reads no more than 4300 digits
 LOGITS = ("cross-entropy", "--input", "[[1,2,3],[1,2,0]]")
 
 
@@ -146,6 +147,11 @@ def test_usage_errors_are_one_sentence(losscli: Losscli, args: tuple[str, ...], 
         (("--max", "little"), "--max is 'little'; expected a number."),
         (("--tolerance", "1"), "--tolerance goes with --expect."),
         (("--expect", "1", "--tolerance", "-1"), "at least 0"),
+        (("--max", HUGE), "...'; a float64 holds no number so large."),
+        (("--expect", f"-{HUGE}"), "...'; a float64 holds no number so large."),
+        (("--delta", HUGE), "huber: delta is an integer too large for a float64."),
+        (("--threads", HUGE), "...'; expected a whole number below a billion."),
+        (("--threads", LONGER), "...'; expected a whole number below a billion."),
         (("--input", "-", "--target", "-"), "--input and --target would"),
         (("--input", "lost.csv", "--target", "0"), "lost.csv"),
     ],
@@ -205,6 +211,14 @@ def test_a_case_may_set_reduction_and_dtype(losscli: Losscli, case: Path) -> Non
 def test_a_case_of_another_loss_is_refused(losscli: Losscli, case: Path) -> None:
     code, _, err = losscli("compute", "gaussian-nll", case)
     assert code == 2 and is_one_sentence(err, "a case of huber, not of gaussian-nll"), err
+
+
+@pytest.mark.parametrize("name", ["delta", "expect"])
+def test_a_huge_integer_in_a_case_is_refused(losscli: Losscli, case: Path, name: str) -> None:
+    case.write_text(f"input: 1\ntarget: 0\n{name}: {HUGE}\n")
+    code, out, err = losscli("compute", "huber", case)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err, f"{name} is an integer too large for a float64."), err
 
 
 def test_unknown_names_in_a_case_are_refused(losscli: Losscli, case: Path) -> None:
@@ -438,6 +452,10 @@ def test_explain_without_gradient(losscli: Losscli) -> None:
         (("--top", "0"), "--top is '0'"),
         (("--digits", "1"), "at least 2 and at most 17"),
         (("--digits", "18"), "at least 2 and at most 17"),
+        (("--digits", LONGER), "below a billion"),
+        (("--top", LONGER), "below a billion"),
+        (("--rows", LONGER), "there are not so many rows"),
+        (("--rows", f"0:{HUGE}"), "there are not so many rows"),
         (("--format", "csv"), "it writes terminal, text, "),
         (("--output", "page.csv"), "page.csv ends with .csv"),
     ],

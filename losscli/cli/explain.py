@@ -196,6 +196,8 @@ def _rows(
             raise UsageError(
                 f"--rows has {part!r}; expected {kind} counted from 0, like 0,7 or 0:3,1:2."
             )
+        if any(numbers.is_huge(piece, 18) for piece in index):
+            raise UsageError(f"--rows has {numbers.shown(part)}; there are not so many rows.")
         row = tuple(map(int, index))
         rows.append(row if len(row) > 1 else row[0])
     return rows

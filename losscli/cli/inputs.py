@@ -124,7 +124,10 @@ def _read_case(request: Request, id_column: str | None) -> tuple[Case | None, st
     from losscli.files import read_case
 
     loss = request.loss
-    case = read_case(request.case, form=request.common.stdin_format)
+    try:
+        case = read_case(request.case, form=request.common.stdin_format)
+    except OverflowError:
+        raise UsageError(f"{request.case}: expect is an integer too large for a float64.") from None
     if case.loss is not None and resolve(str(case.loss)) != loss.name:
         raise UsageError(
             f"{case.origin} is a case of {resolve(str(case.loss))}, not of {loss.name}."

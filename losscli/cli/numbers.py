@@ -20,16 +20,31 @@ def real(flag: str, text: str) -> float:
     found = _number(text)
     if found is None or isinstance(found, complex):
         raise UsageError(f"{flag} is {text!r}; expected a number.")
-    return float(found)
+    try:
+        return float(found)
+    except OverflowError:
+        raise UsageError(f"{flag} is {shown(text)}; a float64 holds no number so large.") from None
 
 
 def positive(flag: str, text: str | None, default: int | None = None) -> int | None:
     """The positive whole number given to the option `flag`."""
     if text is None:
         return default
+    if is_huge(text):
+        raise UsageError(f"{flag} is {shown(text)}; expected a whole number below a billion.")
     if not text.strip().isdecimal() or int(text) == 0:
         raise UsageError(f"{flag} is {text!r}; expected a whole number, at least 1.")
     return int(text)
+
+
+def is_huge(text: str, digits: int = 9) -> bool:
+    """Whether `text` is a whole number of more than so many digits."""
+    return text.strip().isdecimal() and len(text.strip().lstrip("0")) > digits
+
+
+def shown(text: str) -> str:
+    """`text` in quotation marks, not too long."""
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 def _number(text: str) -> int | float | complex | None:

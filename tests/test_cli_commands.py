@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -437,6 +438,27 @@ def test_explain(losscli: Losscli) -> None:
     assert (code, err) == (0, "") and "2.25" in out and "\x1b" not in out
     data = json.loads(losscli("explain", *HUBER, "--format", "json").out)
     assert data["loss"] == "huber" and data["value"] == 2.2525
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux")
+def test_a_name_that_is_no_utf8_is_written_with_escapes(
+    losscli: Losscli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "g\udcff.csv"
+    Path(name).write_text("1,2\n3,4\n")
+    args = ("explain", "cross-entropy", "-t", "0,1", "-i", name)
+    for ending in ("txt", "html", "json", "md", "svg", "tex"):
+        page = tmp_path / f"x.{ending}"
+        assert losscli(*args, "--output", page) == (0, "", "")
+        assert r"g\udcff.csv" in page.read_text() or ending in ("md", "svg", "tex")
+    assert json.loads((tmp_path / "x.json").read_text())["inputs"]["input"]["source"] == name
+    assert r"g\udcff.csv" in losscli(*args).out
+    case = '{"input": [1, 2], "target": [0, 0], "id": ["\\ud800", "b"]}'
+    Path("id.json").write_text(case)
+    args = ("explain", "l1", "id.json", "--id-column", "id", "--output")
+    assert losscli(*args, "id.txt").code == losscli(*args, "id.tex").code == 0
+    assert r"\ud800" in Path("id.txt").read_text() and r"\ud" not in Path("id.tex").read_text()
 
 
 def test_explain_without_gradient(losscli: Losscli) -> None:

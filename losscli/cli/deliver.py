@@ -62,12 +62,14 @@ def deliver_record(record: Record, common: Common) -> None:
 
 
 def deliver_page(page: str, common: Common) -> None:
-    """A page, or a line, of text."""
+    """A page, or a line, of text; what UTF-8 does not hold, as in the name of a file, is escaped."""
     data = f"{page.rstrip(chr(10))}\n"
     if common.output is not None:
         from losscli.files.results import write
 
-        write(common.output, data.encode(), force=common.force)
+        write(common.output, data.encode(errors="backslashreplace"), force=common.force)
         return
-    encoding = getattr(sys.stdout, "encoding", None) if on_terminal(sys.stdout) else None
-    answer(data.encode(encoding or "utf-8", errors="replace"))
+    if on_terminal(sys.stdout):
+        answer(data.encode(getattr(sys.stdout, "encoding", None) or "utf-8", errors="replace"))
+    else:
+        answer(data.encode(errors="backslashreplace"))

@@ -143,6 +143,32 @@ def test_an_interrupt_ends_quietly() -> None:
     assert (*process.communicate(timeout=60), process.returncode) == (b"", b"", 130)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_signal_leaves_no_half_written_file(
+    tmp_path: Path, number: signal.Signals, ignored: bool
+) -> None:
+    numbers = tmp_path / "x.csv"
+    numbers.write_text("1\n" * 400_000)
+    args = ["grad", "mse", "-i", str(numbers), "-t", "0", "--output", str(tmp_path / "o.csv")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "losscli", *args],
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL),
+    )
+    while process.poll() is None and not [*tmp_path.glob(".losscli-*")]:
+        time.sleep(0.001)
+    time.sleep(0.02)
+    process.send_signal(number)
+    if number != signal.SIGINT:  # `timeout` sends its signal twice
+        process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    left = {path.name for path in tmp_path.iterdir()} - {"x.csv"}
+    expected = (0, {"o.csv"}) if ignored else (128 + number, set())
+    assert (process.returncode, left, said) == (*expected, b"")
+
+
 def test_a_shell_completes_names_without_importing_numpy() -> None:
     program = (
         "import sys\nfrom losscli import cli\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -62,10 +63,25 @@ def run(args: Sequence[str]) -> int:
     return exit_code(action)
 
 
+def _leave_on_signals() -> None:
+    """On SIGTERM and SIGHUP leave as on an interrupt, so that no half-written file is left behind."""
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    heard = [n for n in numbers if n is not None and signal.getsignal(n) is signal.SIG_DFL]
+
+    def leave(number: int, _: object) -> None:
+        for one in heard:  # it may come twice, but what it has begun to tidy up is to be finished
+            signal.signal(one, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in heard:
+        signal.signal(number, leave)
+
+
 def main() -> None:
     """Run the command line on the arguments of the process and leave with the exit code."""
     if os.environ.get("_LOSSCLI_COMPLETE"):  # a shell asks what may come next
         app(prog_name="losscli")
+    _leave_on_signals()
     if sys.stdin is None:  # closed; reading it then finds nothing
         sys.stdin = io.TextIOWrapper(io.BytesIO())
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # saves starting threads nobody uses

@@ -318,6 +318,20 @@ def test_strict_makes_a_warning_fail(losscli: Losscli) -> None:
     assert losscli(*args, "--strict", "--quiet") == (1, "2.2525\n", "")
 
 
+@pytest.mark.parametrize("form", ["text", "terminal", "html", "json"])
+def test_strict_counts_what_a_page_says_itself(
+    losscli: Losscli, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = ("explain", "l1", "-i", "nan,1", "-t", "0,0", "--format", form)
+    assert losscli(*args).code == 0
+    code, out, err = losscli(*args, "--strict")
+    assert code == 1 and "the result is nan" in out
+    assert is_one_sentence(err, "warning: l1: the result is nan"), err
+    monkeypatch.setattr("sys.stdout", Terminal())
+    code, _, err = losscli(*args, "--strict")
+    assert code == 1 and bool(err) is (form == "json")
+
+
 def test_verbose_says_what_was_inferred(losscli: Losscli, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("pred\n0.1\n5\n")
     args = ("compute", "huber", "-i", tmp_path / "x.csv", "-t", "0,0")

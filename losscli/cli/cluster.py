@@ -209,7 +209,7 @@ class Kept(Talk):
         super().__init__(quiet=True)
         self.said: list[str] = []
 
-    def warn(self, sentence: str) -> None:
+    def warn(self, sentence: str, aloud: bool = True) -> None:
         self.said.append(sentence)
 
 

@@ -134,9 +134,9 @@ def explain(
             names=inputs.names,
             pictures=pictures is not False and chosen != "json",
         )
-    if chosen == "json":  # a page says it itself
-        for warning in inputs.problem.warnings:
-            request.talk.warn(warning)
+    seen = chosen != "json" and request.common.output is None and on_terminal(sys.stdout)
+    for warning in inputs.problem.warnings:  # which a page says itself, to whoever sees it
+        request.talk.warn(warning, aloud=not seen)
     page = _render(
         explanation, chosen, shown, request.common, ascii or _needs_ascii(request.common)
     )

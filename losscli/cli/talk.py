@@ -31,10 +31,10 @@ class Talk:
         if not self.quiet:
             say(f"note: {sentence}")
 
-    def warn(self, sentence: str) -> None:
+    def warn(self, sentence: str, aloud: bool = True) -> None:
         """Something that most likely was not meant; it counts with --strict, said or not."""
         self.warned = True
-        if not self.quiet:
+        if aloud and not self.quiet:
             say(f"warning: {sentence}")
 
 

@@ -62,7 +62,11 @@ def test_module_is_the_program() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
-@pytest.mark.parametrize("args", [["--help"], ["list"], HUBER], ids=lambda args: args[0])
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["list"], HUBER, [*HUBER, "--output", "/dev/stdout"]],
+    ids=lambda args: args[-1],
+)
 def test_a_closed_pipe_ends_quietly(args: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -72,6 +76,22 @@ def test_a_closed_pipe_ends_quietly(args: list[str]) -> None:
     os.close(writer)
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (141, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("args", [["list"], HUBER], ids=lambda args: args[0])
+def test_a_full_device_is_named(args: list[str], unbuffered: str) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "losscli", *args],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+    said = b"losscli: error: standard output: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")

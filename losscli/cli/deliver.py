@@ -28,7 +28,7 @@ def delivery(
     from losscli import stored
     from losscli.files.results import InPlace, is_device, opened, pieces
 
-    path = common.output
+    path = _path(common)
     form = result_form(form, common)
     if problem is not None:
         problem.zeros = stored.zeros
@@ -64,12 +64,19 @@ def deliver_record(record: Record, common: Common) -> None:
 def deliver_page(page: str, common: Common) -> None:
     """A page, or a line, of text; what UTF-8 does not hold, as in the name of a file, is escaped."""
     data = f"{page.rstrip(chr(10))}\n"
-    if common.output is not None:
+    if (path := _path(common)) is not None:
         from losscli.files.results import write
 
-        write(common.output, data.encode(errors="backslashreplace"), force=common.force)
+        write(path, data.encode(errors="backslashreplace"), force=common.force)
         return
     if on_terminal(sys.stdout):
         answer(data.encode(getattr(sys.stdout, "encoding", None) or "utf-8", errors="replace"))
     else:
         answer(data.encode(errors="backslashreplace"))
+
+
+def _path(common: Common) -> str | None:
+    """The file to write to, if one is named."""
+    if common.output == "":
+        raise UsageError("--output is empty; give the name of a file.")
+    return common.output

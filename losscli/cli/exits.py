@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from losscli.cli.talk import say, silence
+from losscli.cli.talk import flush, say, silence
 from losscli.errors import LosscliError
 
 DONE, FAILED, IMPOSSIBLE, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
@@ -29,13 +29,15 @@ def exit_code(action: Callable[[], Any]) -> int:
     """Do `action`; say what went wrong, if anything did, and give the code to leave with."""
     try:
         action()
-        _flush()
+        flush()
     except typer.Exit as exit_:
         return exit_.exit_code
     except CheckFailed as failure:
         say(str(failure))
         return FAILED
     except LosscliError as error:
+        if isinstance(error.__context__, BrokenPipeError):  # as with --output /dev/stdout
+            return CLOSED
         say(f"error: {error}")
     except typer.TyperException as error:
         say(f"error: {usage_sentence(error)}")
@@ -78,9 +80,3 @@ def _nearest(name: str, possible: list[str]) -> list[str]:
 def _os_sentence(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{(error.strerror or str(error)).rstrip('.')}."
-
-
-def _flush() -> None:
-    """Meet a closed pipe here rather than while Python shuts down."""
-    if sys.stdout is not None:
-        sys.stdout.flush()

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TextIO
 
 from losscli.errors import OutputError
@@ -51,10 +51,28 @@ def answer(data: bytes | Iterable[bytes]) -> None:
     """`data` on stdout, exactly as it is."""
     if sys.stdout is None:
         raise OutputError("Standard output is closed; --output FILE writes to a file.")
-    sys.stdout.flush()
+    flush()
     for piece in [data] if isinstance(data, bytes) else data:
-        _write_all(sys.stdout.buffer, piece)
-    sys.stdout.buffer.flush()
+        with _named():
+            _write_all(sys.stdout.buffer, piece)
+    flush()
+
+
+def flush() -> None:
+    """Meet a closed pipe or a full device here rather than while Python shuts down."""
+    if sys.stdout is not None:
+        with _named():
+            sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """Name what could not be written, which the system does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or "standard output"
+        raise
 
 
 def _write_all(stream: BinaryIO, data: bytes) -> None:

@@ -370,6 +370,12 @@ def test_grad_of_none_is_of_the_sum_and_says_so(losscli: Losscli) -> None:
     assert above == (0, out, "")
 
 
+def test_a_gradient_from_above_is_not_the_input_too(losscli: Losscli) -> None:
+    for args in (("l1", "-i", "-", "-t", "0"), ("l1", "-")):
+        code, out, err = losscli("grad", *args, "--grad-output", "-")
+        assert (code, out) == (2, "") and is_one_sentence(err, "--grad-output", "standard input")
+
+
 def test_wrt(losscli: Losscli) -> None:
     both = losscli("grad", *HUBER, "--wrt", "input,target", "--format", "json")
     assert both == losscli("grad", *HUBER, "--wrt", "all", "--format", "json")

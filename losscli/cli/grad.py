@@ -9,7 +9,7 @@ import typer
 from losscli.cli.deliver import delivery
 from losscli.cli.exits import CheckFailed
 from losscli.cli.group import LossGroup
-from losscli.cli.inputs import gather
+from losscli.cli.inputs import gather, refuse_sharing
 from losscli.cli.options import Form, Request
 from losscli.cli.progress import watched
 
@@ -51,6 +51,7 @@ def grad(
     form: Form = None,
 ) -> None:
     """Compute the gradients of a loss."""
+    refuse_sharing(request, grad_output=grad_output)
     problem = gather(request).problem
     names = _wanted(wrt)
     above = _read_above(grad_output, request.common.stdin_format)

@@ -239,13 +239,7 @@ def _read_tensors(
     request: Request, case: Case | None, values: Mapping[str, Any], alphabet: str
 ) -> dict[str, Loaded]:
     """Every tensor that is given, from its option or else from the case."""
-    whole = [_flag(name) for name, source in request.sources.items() if source == "-"]
-    whole += ["CASE"] if request.case == "-" else []
-    if len(whole) > 1:
-        raise UsageError(
-            f"{_listed(whole)} would all be the whole of standard input; "
-            "take parts of it, as in --input '-#pred' --target '-#true'."
-        )
+    refuse_sharing(request)
     return {
         name: _read_tensor(
             request, case, name, request.sources.get(name, values.get(name)), alphabet
@@ -253,6 +247,18 @@ def _read_tensors(
         for name in request.loss.tensors
         if name in request.sources or name in values
     }
+
+
+def refuse_sharing(request: Request, **others: str | None) -> None:
+    """UsageError where standard input would be more than one of the sources, and these others."""
+    sources = request.sources | others
+    whole = [_flag(name) for name, source in sources.items() if source == "-"]
+    whole += ["CASE"] if request.case == "-" else []
+    if len(whole) > 1:
+        raise UsageError(
+            f"{_listed(whole)} would all be the whole of standard input; "
+            "take parts of it, as in --input '-#pred' --target '-#true'."
+        )
 
 
 def _read_tensor(

@@ -311,6 +311,25 @@ def test_nan_equals_nan_and_is_above_any_maximum(losscli: Losscli) -> None:
 # ---- talk
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("merge", "a\nb\x1b[31m.json"),
+        ("compute", "l1", "-i", "1", "-t", "1", "--output", "no/a\nb\x1b[31m.json"),
+        ("compute", "l1", "-i", "1", "-t", "1", "a\nb\x1b[31m.yaml"),
+        ("compute", "l1", "-i", "1", "-t", "1", "--format", "a\nb\x1b[31m"),
+        ("grad", "l1", "-i", "1", "-t", "1", "--wrt", "a\nb\x1b[31m"),
+        ("compute", "ctc", "-i", "1", "-t", "1", "--from", "a\nb\x1b[31m"),
+    ],
+)
+def test_control_characters_in_messages_are_escaped(
+    losscli: Losscli, args: tuple[str, ...]
+) -> None:
+    code, out, err = losscli(*args)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err) and "\x1b" not in err, err
+
+
 def test_strict_makes_a_warning_fail(losscli: Losscli) -> None:
     args = ("compute", *HUBER, "--size-average")
     assert losscli(*args).code == 0

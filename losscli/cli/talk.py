@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TextIO
 
 from losscli.errors import OutputError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Talk:
@@ -39,10 +42,14 @@ class Talk:
 
 
 def say(sentence: str) -> None:
-    """One line on stderr; a stderr that is closed must not cost the answer."""
+    """One line on stderr; a stderr that is closed must not cost the answer.
+
+    Names and values may hold what would break the line or command the terminal; it is shown escaped.
+    """
     if sys.stderr is not None:
+        line = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], sentence)
         try:
-            print(f"losscli: {sentence}", file=sys.stderr, flush=True)
+            print(f"losscli: {line}", file=sys.stderr, flush=True)
         except OSError:
             silence(sys.stderr)
 

@@ -1,7 +1,7 @@
 """The one place that turns what happened into an exit code and a sentence on stderr.
 
-0: done. 1: a check that the user asked for failed. 2: it could not be done. 130: interrupted; 143 and 129: told to
-end, by SIGTERM and SIGHUP, on which the command leaves by way of SystemExit.
+0: done. 1: a check that the user asked for failed. 2: it could not be done. 130: interrupted.
+143, 129: told to end by SIGTERM or SIGHUP, on which the command leaves by way of SystemExit.
 141: nobody reads the output any more, as a shell reports any tool whose pipe was closed.
 """
 

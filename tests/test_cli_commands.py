@@ -570,11 +570,17 @@ def test_an_error_of_ours_is_not_hidden() -> None:
         exit_code(fail)
 
 
-def test_a_case_cannot_name_code_to_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_case_cannot_name_code_to_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("evil-mod.py").write_text("open('ran', 'w').close()\nf = lambda a, b: a[:, 0]\n")
     vectors = "anchor: [[1, 2]]\npositive: [[1, 2]]\nnegative: [[3, 4]]\n"
-    case = tmp_path / "case.yaml"
-    for distance, code in (("os:getcwd", 2), ("minkowski:3", 0), ("cosine", 0)):
-        case.write_text(f"{vectors}distance: {distance}\n")
-        assert cli.run(["compute", "triplet-margin-with-distance", str(case)]) == code
+    functions = ("os:getcwd", "evil-mod:f", "subprocess:os.path.join", "evil-mod:f.__call__", "a:")
+    for distance in (*functions, "minkowski:3", "cosine"):
+        Path("case.yaml").write_text(f'{vectors}distance: "{distance}"\n')
+        code = cli.run(["compute", "triplet-margin-with-distance", "case.yaml"])
+        assert code == (2 if distance in functions else 0)
         if code:
-            assert "give it as --distance os:getcwd" in capfd.readouterr().err
+            assert f"give it as --distance {distance}." in capfd.readouterr().err
+    assert not Path("ran").exists()

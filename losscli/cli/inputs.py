@@ -193,11 +193,16 @@ def _options(request: Request, case: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_code(request: Request, case: Mapping[str, Any]) -> None:
     """UsageError where a case names a function: reading somebody's data must not run their code."""
-    for name in request.loss.options.keys() & case.keys():
-        if name not in request.options and re.match(r"[^\d\W][\w.]*:[^\d\W]\w*$", str(case[name])):
+    for name, parameter in request.loss.options.items():
+        if parameter.option.read is None or name not in case or name in request.options:
+            continue
+        from losscli.distances import is_function
+
+        given = case[name]
+        if isinstance(given, str) and is_function(given):
             raise UsageError(
-                f"{request.case}: {name} is {case[name]!r}, a function, which a case may not name; "
-                f"give it as {_flag(name)} {case[name]}."
+                f"{request.case}: {name} is {given!r}, a function, which a case may not name; "
+                f"give it as {_flag(name)} {given}."
             )
 
 

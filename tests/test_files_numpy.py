@@ -64,6 +64,27 @@ def test_a_large_npy_that_is_cut_short_is_refused(monkeypatch):
         read("x.npy", label="--input")
 
 
+@pytest.mark.parametrize("large", [40, stored.LARGE])
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize(
+    ("there", "fortran", "sentence"),
+    [
+        (8, False, "l.npz#a is cut short: 64 bytes of numbers; its header says 80."),
+        (8, True, "l.npz#a is cut short: 64 bytes of numbers; its header says 80."),
+        (11, False, "l.npz#a is damaged: 88 bytes of numbers; its header says 80."),
+    ],
+)
+def test_a_member_is_as_long_as_its_header_says(
+    monkeypatch, large, packing, there, fortran, sentence
+):
+    monkeypatch.setattr(stored, "LARGE", large)
+    whole = np.zeros((2, 5), order="F" if fortran else "C")
+    with zipfile.ZipFile("l.npz", "w", packing) as archive:
+        archive.writestr("a.npy", npy(whole)[:-80] + bytes(8 * there))
+        archive.writestr("b.npy", npy(np.full(100, 7.0)))
+    assert message("l.npz#a") == sentence
+
+
 def test_npz():
     np.savez("one.npz", a=np.arange(3))
     np.savez_compressed("two.npz", logits=np.ones((2, 3), "f4"), y=np.arange(2))

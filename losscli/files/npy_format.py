@@ -39,14 +39,22 @@ def read_shard(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
 
 
 def array_in(
-    stream: BinaryIO, path: Path | None, start: int, origin: str, large: int | None = None
+    stream: BinaryIO,
+    path: Path | None,
+    start: int,
+    origin: str,
+    large: int | None = None,
+    length: int | None = None,
 ) -> Any:
     """The array in NPY format that a stream holds; it stays in the file `path` where it is large.
 
-    There it begins at `start`. Without a path a large one goes to a scratch file.
+    There it begins at `start`. Without a path a large one goes to a scratch file. Where the stream's
+    `length` is known, the array must be all of it.
     """
     shape, fortran, dtype = _header(stream)
     size = math.prod(shape) * dtype.itemsize
+    if length is not None and length - stream.tell() != size and not dtype.hasobject:
+        raise _other_size(origin, length - stream.tell(), size)
     large = stored.LARGE if large is None else large
     if size < large or not shape or dtype.kind not in "iufc":
         stream.seek(0)
@@ -57,14 +65,14 @@ def array_in(
     if path is not None:
         there = path.stat().st_size - start - offset
         if there < size:
-            raise _cut_short(origin, there, size)
+            raise _other_size(origin, there, size)
         return Stored([Piece(path, start + offset, shape, dtype, origin)])
     scratch, left = Scratch(), size
     while left and (data := stream.read(min(left, stored.STEP * dtype.itemsize))):
         left -= len(data)
         scratch.append(np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype))
     if left:
-        raise _cut_short(origin, size - left, size)
+        raise _other_size(origin, size - left, size)
     if fortran and len(shape) > 1:
         return np.asarray(scratch.stored(shape[::-1], origin)).T
     return scratch.stored(shape, origin)
@@ -80,8 +88,9 @@ def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, fortran, dtype
 
 
-def _cut_short(origin: str, there: int, size: int) -> SourceError:
-    return SourceError(f"{origin} is cut short: {there} bytes of numbers; its header says {size}.")
+def _other_size(origin: str, there: int, size: int) -> SourceError:
+    what = "is cut short" if there < size else "is damaged"
+    return SourceError(f"{origin} {what}: {there} bytes of numbers; its header says {size}.")
 
 
 def read_case(raw: Raw) -> dict[str, Any]:

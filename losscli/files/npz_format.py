@@ -63,14 +63,21 @@ def _loaded(archive: zipfile.ZipFile, name: str, raw: Raw, words: bool) -> Loade
 
 
 def _member(archive: zipfile.ZipFile, member: str, raw: Raw, where: str) -> Any:
+    """The array that is a member, and no more than that.
+
+    Of a large one that stays in the file the checksum is not looked at: it would be read twice.
+    """
+    info = archive.getinfo(member)
     with numpy_reading(where):
         with archive.open(member) as stream:
             if stream.read(len(MAGIC)) != MAGIC:
                 raise SourceError(f"{where} is not an array.")
-        plain = archive.getinfo(member).compress_type == zipfile.ZIP_STORED
+        plain = info.compress_type == zipfile.ZIP_STORED
+        length = min(info.file_size, info.compress_size) if plain else info.file_size
         with archive.open(member) as stream:
-            begin = _begin(raw.path, archive.getinfo(member)) if plain and raw.path else 0
-            return array_in(stream, raw.path if plain else None, begin, where)  # type: ignore[arg-type]
+            begin = _begin(raw.path, info) if plain and raw.path else 0
+            path = raw.path if plain else None
+            return array_in(stream, path, begin, where, length=length)  # type: ignore[arg-type]
 
 
 def _begin(path: Path, info: zipfile.ZipInfo) -> int:

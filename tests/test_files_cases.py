@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from losscli import cli
 from losscli.errors import LosscliError
 from losscli.files import read, read_case
 
@@ -56,6 +57,30 @@ def test_columns(case):
     assert found.values["input"].columns == ("input_9", "input_10")
     assert (found.loss, found.expect) == (None, None)
     assert arrays(case("x.tsv", "input1\ttarget\n1\t2\n")) == {"input1": [1], "target": [2]}
+
+
+def test_inputs_that_hold_no_words(case):
+    case("x.csv", "input,target\n1,2\n2,1_000\n")
+    np.savez("x.npz", target=["a"])
+    for name, sentence in (
+        ("x.csv", 'x.csv, line 3, column 2 ("target"): "1_000" is not a number.'),
+        ("x.npz", "x.npz#target holds texts; expected numbers."),
+    ):
+        assert read_case(name).values["target"].array.dtype.kind == "U"
+        with pytest.raises(LosscliError) as caught:
+            read_case(name, numbers=["target"])
+        assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("word", ["1_000", "input"])
+@pytest.mark.parametrize(("form", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_only_classes_are_words(case, capfd, word, form, separator):
+    case(f"x.{form}", f"id,input,target\na,1,2\nb,2,{word}\n".replace(",", separator))
+    assert cli.run(["explain", "huber", f"x.{form}", "--id-column", "id"]) == 2
+    sentence = f'x.{form}, line 3, column 3 ("target"): "{word}" is not a number.'
+    assert sentence in capfd.readouterr().err
+    case("y.csv", "id,input_0,input_1,target\na,1,2,input_1\n")
+    assert cli.run(["explain", "cross-entropy", "y.csv", "--id-column", "id"]) == 0
 
 
 def test_rows_and_arrays(case):

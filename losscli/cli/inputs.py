@@ -124,8 +124,9 @@ def _read_case(request: Request, id_column: str | None) -> tuple[Case | None, st
     from losscli.files import read_case
 
     loss = request.loss
+    numbers = [name for name in loss.tensors if not _may_be_words(request, name)]
     try:
-        case = read_case(request.case, form=request.common.stdin_format)
+        case = read_case(request.case, form=request.common.stdin_format, numbers=numbers)
     except OverflowError:
         raise UsageError(f"{request.case}: expect is an integer too large for a float64.") from None
     if case.loss is not None and resolve(str(case.loss)) != loss.name:
@@ -273,7 +274,7 @@ def _read_tensor(
     from losscli.files.in_place import read_words
     from losscli.files.source import is_file_name, split_selector
 
-    words = "indices" in request.loss.tensors[name].tensor.holds or _takes_words(request, name)
+    words = _may_be_words(request, name)
     form = request.common.stdin_format
     if _takes_words(request, name) and isinstance(value, str) and re.search(r"\d", alphabet):
         plain = "[" not in value and not is_file_name(split_selector(value, None)[0])
@@ -287,6 +288,11 @@ def _read_tensor(
         return read(value, label=name, form=form, base=case.base, words=words)
     loaded = array_of(value, label=name, words=words)
     return loaded._replace(origin=case.origin) if case else loaded
+
+
+def _may_be_words(request: Request, name: str) -> bool:
+    """Whether a tensor may be words: those of classes, or those that an alphabet spells."""
+    return "indices" in request.loss.tensors[name].tensor.holds or _takes_words(request, name)
 
 
 def _takes_words(request: Request, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -11,6 +12,8 @@ from losscli.files.grammar import number_in_quotes, quoted
 from losscli.files.loaded import Loaded
 from losscli.files.raw import Raw, sentences
 from losscli.files.source import format_of, open_source, placed
+
+_LOADED = ("csv", "tsv", "npz")  # formats whose values are read at once
 
 
 class Case(NamedTuple):
@@ -27,13 +30,25 @@ class Case(NamedTuple):
     origin: str
 
 
-def read_case(path: str, *, form: str | None = None, stdin: BinaryIO | None = None) -> Case:
-    """The case in a file or on standard input ("-"), in the format `form` if it cannot be told."""
+def read_case(
+    path: str,
+    *,
+    form: str | None = None,
+    numbers: Container[str] = (),
+    stdin: BinaryIO | None = None,
+) -> Case:
+    """The case in a file or on standard input ("-"), in the format `form` if it cannot be told.
+
+    `numbers` are the inputs that hold no words, which CSV and NPZ have to know as they are read.
+    """
     raw, told = open_source(path, label="case", form=form, base=None, stdin=stdin)
     if form is None and told == "csv" and path == "-" and _looks_like_yaml(raw):
         told = "yaml"
     with sentences(raw.origin):
-        values: dict[str, Any] = format_of(told).read_case(raw)
+        reader = format_of(told)
+        values: dict[str, Any] = (
+            reader.read_case(raw, numbers) if told in _LOADED else reader.read_case(raw)
+        )
     for name, value in values.items() if path != "-" else ():
         if isinstance(value, Loaded):
             values[name] = placed(value, path, told)

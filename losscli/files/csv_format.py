@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 from numpy.typing import NDArray
@@ -40,8 +41,11 @@ def texts(raw: Raw, column: str, *, separator: str = ",") -> list[str]:
     return table.texts(picked)
 
 
-def read_case(raw: Raw, *, separator: str = ",") -> dict[str, Any]:
-    """The inputs that the header names; several columns of one input are `input_0,input_1,...`."""
+def read_case(raw: Raw, numbers: Container[str], *, separator: str = ",") -> dict[str, Any]:
+    """The inputs that the header names; several columns of one input are `input_0,input_1,...`.
+
+    Those in `numbers` may not be words.
+    """
     table = Table(raw, separator, words=False)
     if table.names is None:
         raise SourceError(
@@ -50,7 +54,11 @@ def read_case(raw: Raw, *, separator: str = ",") -> dict[str, Any]:
         )
     inputs = _inputs(table.names, table.origin)
     wanted = [
-        Wanted(picked, words=len(picked) == 1, flat=table.names[picked[0]] == name)
+        Wanted(
+            picked,
+            words=len(picked) == 1 and name not in numbers,
+            flat=table.names[picked[0]] == name,
+        )
         for name, picked in inputs.items()
     ]  # input_0 alone is a table of one column
     values = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,14 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
         return _loaded(archive, name, raw, words)
 
 
-def read_case(raw: Raw) -> dict[str, Any]:
-    """All arrays by name."""
+def read_case(raw: Raw, numbers: Container[str]) -> dict[str, Any]:
+    """All arrays by name; those in `numbers` may not be words."""
     with _opened(raw) as archive:
         names = _names(archive, raw.origin)
-        return {name.replace("-", "_"): _loaded(archive, name, raw, words=True) for name in names}
+        keys = {name: name.replace("-", "_") for name in names}
+        return {
+            key: _loaded(archive, name, raw, words=key not in numbers) for name, key in keys.items()
+        }
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from losscli.files import csv_format
@@ -14,9 +15,9 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
     return csv_format.read(raw, selector, words=words, separator="\t")
 
 
-def read_case(raw: Raw) -> dict[str, Any]:
+def read_case(raw: Raw, numbers: Container[str]) -> dict[str, Any]:
     """As CSV, with tabs between fields."""
-    return csv_format.read_case(raw, separator="\t")
+    return csv_format.read_case(raw, numbers, separator="\t")
 
 
 def texts(raw: Raw, column: str) -> list[str]:

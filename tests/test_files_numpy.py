@@ -85,6 +85,20 @@ def test_a_member_is_as_long_as_its_header_says(
     assert message("l.npz#a") == sentence
 
 
+@pytest.mark.parametrize("axes", [33, 64])
+def test_more_axes_than_can_be_computed_with(axes):
+    np.save("x.npy", np.ones((1,) * 32))
+    assert read("x.npy", label="--input").array.ndim == 32
+    Path("x.npy").write_bytes(with_header(f"{(1,) * axes}"))
+    assert message("x.npy") == f"x.npy has {axes} axes; expected at most 32."
+
+
+def with_header(shape: str) -> bytes:
+    """An NPY file whose header says this about its shape."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".encode()
+    return b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + bytes(8)
+
+
 def test_npz():
     np.savez("one.npz", a=np.arange(3))
     np.savez_compressed("two.npz", logits=np.ones((2, 3), "f4"), y=np.arange(2))

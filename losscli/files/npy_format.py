@@ -14,6 +14,7 @@ import numpy as np
 from losscli import stored
 from losscli.errors import LosscliError, SourceError
 from losscli.files.loaded import Loaded, Part, described
+from losscli.files.nested import DEEPEST
 from losscli.files.raw import Raw, reason
 from losscli.stored import Piece, Scratch, Stored
 
@@ -52,6 +53,8 @@ def array_in(
     `length` is known, the array must be all of it.
     """
     shape, fortran, dtype = _header(stream)
+    if len(shape) > DEEPEST:  # NumPy itself broadcasts no more
+        raise SourceError(f"{origin} has {len(shape)} axes; expected at most {DEEPEST}.")
     size = math.prod(shape) * dtype.itemsize
     if length is not None and length - stream.tell() != size and not dtype.hasobject:
         raise _other_size(origin, length - stream.tell(), size)

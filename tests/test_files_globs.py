@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,13 @@ def test_of_a_folder_and_of_many() -> None:
         csv(f"runs/{folder}/x.csv", [1])
     assert load("runs/*/x.csv").array.shape == load("runs/**/x.csv").array.shape == (2,)
     assert load("*/x.csv", base=Path("runs")).array.shape == (2,)
+
+
+@pytest.mark.parametrize("folder", ["a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have(folder: str, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("case.json").write_text(json.dumps({"input": f"{folder}/*.csv", "target": 1}))
+    assert run(["compute", "l1", "case.json"]) == 2
+    assert "input: no file matches" in capfd.readouterr().err
 
 
 def test_nothing_matches() -> None:

@@ -26,7 +26,10 @@ from losscli.stored import Piece, Scratch, Stored, Unnamed
 
 def matching(name: str, base: Path | None, label: str) -> list[str]:
     """The files that a glob matches, in their order; MissingSource where there is none."""
-    found = glob.glob(name, root_dir=base, recursive=True)
+    try:
+        found = glob.glob(name, root_dir=base, recursive=True)
+    except ValueError:  # a name that no file can have
+        found = []
     files = [one for one in found if not os.path.isdir((base or Path()) / one)]
     if not files:
         raise MissingSource(f"{label}: no file matches {quoted(name, 200)}.{_hint(name, base)}")

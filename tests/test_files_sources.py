@@ -7,6 +7,7 @@ import io
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from losscli import stored
 from losscli.errors import LosscliError, MissingSource, SourceError, UsageError
 from losscli.files import Loaded, array_of, read
 from losscli.files.grammar import number
@@ -198,6 +200,25 @@ def test_standard_input_npy_and_npz():
     np.savez(npz, a=np.arange(3), b=np.arange(2))
     same(load("-", stdin=io.BytesIO(npy.getvalue())), [0, 1, 2], np.int64)
     same(load("-#b", stdin=io.BytesIO(npz.getvalue())), [0, 1], np.int64)
+
+
+@pytest.mark.parametrize("large", [4, stored.LARGE])
+def test_standard_input_that_does_not_block(monkeypatch, large):
+    monkeypatch.setattr(stored, "LARGE", large)
+    here, there = os.pipe()
+    os.set_blocking(here, False)
+
+    def write():
+        with open(there, "wb", buffering=0) as stream:
+            for text in (b"a\n1\n", b"2\n", b"3\n"):
+                time.sleep(0.05)
+                stream.write(text)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with open(here, "rb") as stdin:
+        same(load("-", stdin=stdin), [1, 2, 3], np.int64)
+    writer.join()
 
 
 def test_standard_input_in_parts():

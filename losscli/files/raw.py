@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import stat
 import sys
 import weakref
@@ -129,14 +130,36 @@ def _raw_of(opened: Opener, origin: str) -> Raw:
 
 def _kept(stream: BinaryIO) -> Opener:
     """All that a stream has to give: in memory, or in a file of our own where that is much."""
-    data = stream.read(stored.LARGE)
+    data = _read(stream, stored.LARGE)
     if len(data) < stored.LARGE:
         return lambda: io.BytesIO(data)
     scratch = Scratch()
     scratch.append(np.frombuffer(data, np.uint8))
-    while more := stream.read(_STEP):
+    while more := _read(stream, _STEP):
         scratch.append(np.frombuffer(more, np.uint8))
     return scratch.opened
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    """So many bytes, or all up to the end; of a stream that does not block, more is waited for."""
+    parts: list[bytes] = []
+    while size:
+        part: bytes | None = stream.read(size)
+        if part is None:
+            select.select([stream], [], [])
+            continue
+        parts.append(part)
+        size -= len(part)
+        if not part or _blocks(stream):
+            break
+    return b"".join(parts)
+
+
+def _blocks(stream: BinaryIO) -> bool:
+    try:
+        return os.get_blocking(stream.fileno())
+    except OSError:  # it is no file
+        return True
 
 
 @contextmanager

@@ -93,6 +93,11 @@ def test_more_axes_than_can_be_computed_with(axes):
     assert message("x.npy") == f"x.npy has {axes} axes; expected at most 32."
 
 
+def test_a_header_that_is_too_long():
+    Path("x.npy").write_bytes(with_header(f"{' ' * 20_000}(1,)"))
+    assert message("x.npy") == "x.npy has a header that is too long to be that of an array."
+
+
 def with_header(shape: str) -> bytes:
     """An NPY file whose header says this about its shape."""
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".encode()

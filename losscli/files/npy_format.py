@@ -125,4 +125,8 @@ def numpy_reading(origin: str) -> Iterator[None]:
             raise SourceError(
                 f"{origin} holds pickled Python objects, which are not read; expected numbers."
             ) from None
+        if "Header info length" in str(error):
+            raise SourceError(
+                f"{origin} has a header that is too long to be that of an array."
+            ) from None
         raise SourceError(f"{origin} is damaged or cut short: {what}.") from None

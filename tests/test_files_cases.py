@@ -104,6 +104,11 @@ def test_standard_input_as_csv():
     }
 
 
+def test_columns_of_one_row(case):
+    found = case("x.csv", "input,loss,expect\n1,huber,2.5\n")
+    assert (found.loss, found.expect) == ("huber", 2.5)
+
+
 def test_expecting_nan(case):
     assert math.isnan(case("x.json", '{"expect": "NaN"}').expect)
     assert math.isnan(case("x.yaml", "expect: nan").expect)
@@ -122,6 +127,9 @@ def test_expecting_nan(case):
         ("x.csv", "a_0,a_2\n1,2\n", 'x.csv has no column "a_1" among those of a.'),
         ("x.csv", "a,b\n1.5,1\n2,n/a\n", 'x.csv, line 3, column 2 ("b"): "n/a" is not a number.'),
         ("x.jsonl", '{"a": 1}\n{"b": 1}', 'x.jsonl, line 2 lacks "a", unlike the first line.'),
+        ("x.csv", "a,loss\n1,2\n2,3\n", "x.csv#loss: loss holds 2 values; expected the name of a loss."),  # noqa: E501
+        ("x.csv", "a,loss\n1,2\n", "x.csv: loss is 2; expected the name of a loss."),
+        ("x.csv", "a,expect\n1,2\n2,3\n", "x.csv#expect: expect holds 2 values; expected one number."),  # noqa: E501
         ("x.npy", "", "x.npy holds a single array; a case holds inputs by name."),
     ],
 )  # fmt: skip
@@ -129,6 +137,33 @@ def test_what_is_no_case(case, name, content, expected):
     with pytest.raises(LosscliError) as caught:
         case(name, content)
     assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("value", ["0", "false", '""', "[]", "{}"])
+@pytest.mark.parametrize("setting", ["dtype", "reduction"])
+def test_a_setting_that_is_none(case, capfd, setting, value):
+    case("x.yaml", f"input: [1]\ntarget: [2]\n{setting}: {value}\n")
+    assert cli.run(["compute", "l1", "x.yaml"]) == 2
+    assert f"l1: {setting} is " in capfd.readouterr().err
+
+
+def test_a_column_that_names_the_ids(case, capfd):
+    rows = "input,target,id,id_column\n1,2,a,id\n"
+    case("x.csv", rows)
+    assert cli.run(["explain", "l1", "x.csv"]) == 0
+    case("x.csv", f"{rows}2,3,b,id\n")
+    assert cli.run(["explain", "l1", "x.csv"]) == 2
+    sentence = "x.csv#id_column: id_column holds 2 values; expected the name of a column."
+    assert sentence in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("to", ["nowhere.csv", "x.csv"])
+def test_a_link_that_leads_nowhere(case, to):
+    Path("x.csv").symlink_to(to)
+    for name in ("x.csv", "*.csv"):
+        with pytest.raises(LosscliError) as caught:
+            read(name, label="--input")
+        assert str(caught.value) == '--input: "x.csv" is a link that leads to no file.'
 
 
 def test_a_missing_case(case):

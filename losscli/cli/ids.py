@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def wanted(given: str | None, case: Case | None) -> str | None:
     """The name of the column: the option's, or the case's `id_column`."""
     if given is None and case is not None:
-        given = case.values.get("id_column")
+        from losscli.files.loaded import single
+
+        given = single(case.values.get("id_column"), "id_column", "the name of a column")
     return None if given is None else str(given)
 
 

@@ -144,19 +144,16 @@ def _read_case(request: Request, id_column: str | None) -> tuple[Case | None, st
 
 
 def _given(request: Request, case: Case | None, id_column: str | None) -> dict[str, Any]:
-    """What the case gives; what is no tensor as a plain value, whatever kind of file it is from."""
+    """What the case gives; what is no tensor as a plain value."""
+    from losscli.files.loaded import single
+
     given = (
         {name: value for name, value in case.values.items() if value is not None} if case else {}
     )
     if id_column and key(id_column) not in request.loss.tensors:
         given.pop(key(id_column), None)
     for name in given.keys() - request.loss.tensors.keys():
-        array = getattr(given[name], "array", None)
-        if array is not None and array.size != 1:
-            origin = given[name].origin
-            raise UsageError(f"{origin}: {name} holds {array.size} values; expected one.")
-        if array is not None:
-            given[name] = array.item()
+        given[name] = single(given[name], name)
     return given
 
 
@@ -177,8 +174,9 @@ def _settings(request: Request, case: Mapping[str, Any]) -> dict[str, str]:
         reduction = chosen_reduction(
             case.get("reduction"), case.get("size_average"), case.get("reduce"), talk
         )
-    dtype = common.dtype or case.get("dtype") or "auto"
-    return {"reduction": reduction or "mean", "dtype": dtype}
+    given = {"reduction": reduction, "dtype": common.dtype or case.get("dtype")}
+    defaults = {"reduction": "mean", "dtype": "auto"}
+    return {name: defaults[name] if value is None else value for name, value in given.items()}
 
 
 def _options(request: Request, case: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from losscli.errors import SourceError
 from losscli.files.grammar import number_in_quotes, quoted
-from losscli.files.loaded import Loaded
+from losscli.files.loaded import Loaded, single
 from losscli.files.raw import Raw, sentences
 from losscli.files.source import format_of, open_source, placed
 
@@ -52,7 +52,8 @@ def read_case(
     for name, value in values.items() if path != "-" else ():
         if isinstance(value, Loaded):
             values[name] = placed(value, path, told)
-    loss, expect = values.pop("loss", None), values.pop("expect", None)
+    loss = single(values.pop("loss", None), "loss", "the name of a loss")
+    expect = single(values.pop("expect", None), "expect", "one number")
     if not (loss is None or isinstance(loss, str)):
         raise SourceError(f"{raw.origin}: loss is {_shown(loss)}; expected the name of a loss.")
     return Case(values, loss, _number(expect, raw.origin), Path(path).parent, raw.origin)

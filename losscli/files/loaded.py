@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from losscli.errors import SourceError
 from losscli.stored import Stored
 
 
@@ -34,6 +35,17 @@ class Loaded(NamedTuple):
     inferred: str = ""  # one line on what was inferred, for stderr
     part: Part | None = None  # None where it is from no file, several, or one of another kind
     files: int = 1  # how many files it was joined from, along the first axis
+
+
+def single(value: Any, name: str, expected: str = "one value") -> Any:
+    """What is no tensor, as a plain value, whatever kind of file it is from."""
+    if not isinstance(value, Loaded):
+        return value
+    if value.array.size != 1:
+        raise SourceError(
+            f"{value.origin}: {name} holds {value.array.size} values; expected {expected}."
+        )
+    return value.array.item()
 
 
 def described(array: NDArray[Any] | Stored, origin: str) -> str:

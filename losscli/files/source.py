@@ -256,11 +256,13 @@ def _is_json(data: bytes) -> bool:
 
 def _missing(name: str, path: Path, label: str) -> str:
     """That there is no such file, and which one is near."""
+    if os.path.islink(path):
+        return f"{label}: {quoted(name)} is a link that leads to no file."
     try:
         there = os.listdir(path.parent)
     except (OSError, ValueError):
         folder = os.path.dirname(name)
         return f"{label}: there is no file {quoted(name)}, nor a folder {quoted(folder)}."
-    close = near(path.name, [file for file in there if form_by_ending(file)])
+    close = near(path.name, [file for file in there if form_by_ending(file) and file != path.name])
     suggestion = f" {close[0].upper()}{close[1:]}" if close else ""
     return f"{label}: there is no file {quoted(name, 200)}.{suggestion}"

@@ -132,6 +132,7 @@ def read_record(text: str, origin: str) -> Record:
         counts = {name: _count(found.pop(name)) for name in COUNTS}
         sums = {name: read_sum(found.pop(name)) for name in SUMS}
         _check(found)
+        _check_counts(counts, float(sums["denominator"]), weighted="weight" in found["shared"])
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(f"{origin} is a damaged record: {_problem(error)}.") from None
     total = Total(
@@ -169,6 +170,15 @@ def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
+
+
+def _check_counts(counts: dict[str, int], denominator: float, *, weighted: bool) -> None:
+    """ValueError where no rows come to these counts; without class weights a row counts for 0 or 1."""
+    rows, left_out = counts["rows"], counts["left_out"]
+    if left_out > rows:
+        raise ValueError(f"left_out is {left_out}, of {rows} rows")
+    if not (weighted or 0 <= denominator <= rows):
+        raise ValueError(f"denominator is {denominator:g}, of {rows} rows without weights")
 
 
 def _check(of: dict[str, Any]) -> None:

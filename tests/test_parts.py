@@ -365,6 +365,10 @@ def test_a_record_is_what_it_says() -> None:
         ({"options": []}, "options is []"),
         ({"more": 1}, "no 'more' in a record"),
         ({"batch": None}, "None is not a count"),
+        ({"left_out": 3}, "left_out is 3, of 2 rows"),
+        ({"denominator": "-0x1p+1"}, "denominator is -2, of 2 rows without weights"),
+        ({"denominator": "0x3p+0"}, "denominator is 3, of 2 rows without weights"),
+        ({"denominator": "NaN"}, "denominator is nan, of 2 rows without weights"),
     ],
 )
 def test_a_record_that_is_damaged(change: dict[str, Any], words: str) -> None:
@@ -483,6 +487,12 @@ def test_merge_checks_and_writes(shards: Path, capsys: pytest.CaptureFixture[str
     output(capsys, "merge", "r.json", "--output", "v.npy")
     assert repr(float(np.load("v.npy"))) == value.strip()
     assert "90 rows" in output(capsys, "merge", "r.json", "--verbose").err
+
+
+def test_a_record_of_no_loss(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.jsonl").write_text(json.dumps(LINE | {"loss": "hubr"}))
+    found = output(capsys, "merge", "a.jsonl", code=2)
+    assert found.err == "losscli: error: a.jsonl is of the loss 'hubr', which is not one.\n"
 
 
 def test_what_cannot_be_merged(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from losscli.cli.limits import Expect, Max, Tolerance, read_limits, refuse_value
 from losscli.cli.options import Common, Form, command_of
 from losscli.cli.talk import Talk
 from losscli.errors import SourceError, UsageError, count_of
+from losscli.losses import NAMES
 
 if TYPE_CHECKING:
     from losscli.record import Record
@@ -86,7 +87,10 @@ def _records(name: str) -> Iterator[tuple[str, Record]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 where = f"{raw.origin}, line {number}," if several else raw.origin
-                yield where, read_record(line, where)
+                record = read_record(line, where)
+                if record.loss not in NAMES:
+                    raise SourceError(f"{where} is of the loss {record.loss!r}, which is not one.")
+                yield where, record
         if not any(map(str.strip, lines)):
             raise SourceError(f"{raw.origin} is empty; expected a record.")
 

@@ -76,6 +76,6 @@ def default_threads() -> int:
     if not text:
         here = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
         return len(here) or os.cpu_count() or 1
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise UsageError(f"LOSSCLI_THREADS is {text!r}; expected a whole number, at least 1.")
     return int(text)

@@ -784,7 +784,9 @@ def test_numpy_integers_choose_rows() -> None:
         assert losscli.explain("huber", **HUBER, **given_).rows == ((1,),)
 
 
-@pytest.mark.parametrize("nonsense", ["0", "-1", "two", "1.5", " "])
+@pytest.mark.parametrize(
+    "nonsense", ["0", "-1", "two", "1.5", " ", pytest.param("9" * 5000, id="long")]
+)
 def test_threads_from_the_environment(nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOSSCLI_THREADS", nonsense)
     with pytest.raises(

@@ -113,8 +113,8 @@ def _cause(problem: Problem, block: Mapping[str, Any]) -> tuple[str, tuple[int, 
                 repaired[name].flat[places[kept:]] = HARMLESS
             kept = max(kept - places.size, 0)
         with np.errstate(all="ignore"):
-            terms = problem.run(repaired, checked=False)
-        return not np.isfinite(np.asarray(terms.values)).all()
+            values = np.asarray(problem.run(repaired, checked=False).values)
+        return not np.isfinite(values).all()
 
     number = sum(places.size for places in lost.values())
     least = bisect_left(range(number), True, key=spoilt) if number else 0

@@ -459,7 +459,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
         "gaussian-nll",
         {"input": [1.0], "target": [0.0], "var": [1.0], "eps": -1.0},
         RangeError,
-        ("eps", "above 0"),
+        ("eps", "at least 0"),
     ),
     (
         "cross-entropy",

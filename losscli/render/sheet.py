@@ -18,7 +18,16 @@ import numpy as np
 
 from losscli.formula import AXES, PART, ROW, Arithmetic, Formula, Rest, evaluate, number, replaced
 from losscli.render.indices import Equation, indexed
-from losscli.render.numbers import digits_for, holds, is_whole, relation, rounded, short, text_of
+from losscli.render.numbers import (
+    agrees,
+    digits_for,
+    holds,
+    is_whole,
+    relation,
+    rounded,
+    short,
+    text_of,
+)
 from losscli.render.typeset import readable
 
 if TYPE_CHECKING:
@@ -227,7 +236,9 @@ class _Sheet:
             [stage for stage, n in zip(stages, needed, strict=True) if n <= self.digits + MORE]
         )
         return [
-            self._entry(step, stage, alike if n <= self.digits + MORE else n)
+            self._entry(step, stage, alike)
+            if n <= self.digits + MORE
+            else self._entry(step, stage, n, self.digits)
             for stage, n in zip(stages, needed, strict=True)
         ]
 
@@ -247,13 +258,19 @@ class _Sheet:
         tree = replaced(whole.tree, {node: number(value) for node, value in values.items()})
         yield _Stage(label, Arithmetic(tree, whole.conditions), line.value, line)
 
-    def _entry(self, step: Worked, stage: _Stage, digits: int) -> Entry:
+    def _entry(
+        self, step: Worked, stage: _Stage, digits: int, of_result: int | None = None
+    ) -> Entry:
+        """A line, its numbers to so many digits, and its result maybe to fewer."""
         arithmetic, line = stage.arithmetic, stage.line
         result = short(stage.value, digits, self.eps)
         if not holds(arithmetic, stage.value, digits, self.eps):
             # what floating point makes of it cannot be worked out on paper
-            return Entry(stage.label, (), None, "≈", result)
+            return Entry(stage.label, (), None, "≈", self._short(stage.value))
         tree = rounded(arithmetic.tree, digits, self.eps)
+        if of_result is not None:
+            fewer = short(stage.value, of_result, self.eps)
+            result = fewer if agrees(tree, stage.value, fewer, self.eps) else result
         sign = relation(tree, result)
         shown: ast.expr | None = tree
         if readable(tree) == text_of(result):

@@ -72,8 +72,11 @@ class _Page:
             for table in part.tables
             for label in table.labels
         ]
-        least = min(max(labels, default=0), high + INDENT, room - ARITHMETIC)
-        self.label = max(least, min(high, max([low, *notes])))
+        # numbers do not break, and what goes on below is indented
+        numbers = max((len(n) + 2 for row in every for n in row.arithmetic.split()), default=0)
+        most = room - max(ARITHMETIC, min(numbers, room - low))
+        least = min(max(labels, default=0), high + INDENT, most)
+        self.label = max(least, min(high, max([low, *notes]), most))
         longest = max((len(row.arithmetic) for row in every), default=12)
         self.middle = max(ARITHMETIC, min(room - self.label, longest))
 

@@ -92,7 +92,7 @@ def test_samples(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @needs_torch
-@pytest.mark.parametrize(("loss", "case"), [one for one in every_case() if one[0] in THERE])
+@pytest.mark.parametrize(("loss", "case"), [one for one in every_case() if one.values[0] in THERE])
 def test_golden_cases(loss: str, case: dict[str, Any]) -> None:
     given = arguments(case)
     above = case.get("grad_output")

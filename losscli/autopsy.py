@@ -38,14 +38,14 @@ def of_value(problem: Problem, value: Any) -> str:
             f"the reduction sum, which is {total:.6g} then."
         )
     row = problem.first_not_finite()
-    if row is None and problem.reduction == "mean" and not problem.total.denominator:
+    if row is not None:
+        return f"{head}: {_origin(problem, row)}"
+    if problem.reduction == "mean" and not problem.total.denominator:
         return (
             f"{head}: what the {word}s count for adds up to 0, and a mean divides by that. Give weights "
             "whose sum is not 0, or use the reduction sum."
         )
-    if row is None:
-        return f"{head}: every loss is finite, but their sum overflows. {_smaller(problem)}."
-    return f"{head}: {_origin(problem, row)}"
+    return f"{head}: every loss is finite, but their sum overflows. {_smaller(problem)}."
 
 
 def of_gradient(problem: Problem, name: str, gradient: Any) -> str:

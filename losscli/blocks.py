@@ -15,6 +15,7 @@ from losscli.errors import UsageError
 S = TypeVar("S")
 T = TypeVar("T")
 BATCH = 4  # blocks that are done one after the other, the first ones before a thread has started
+WAVE = 4  # batches for each thread that are handed out at once
 
 
 def cut(shape: tuple[int, ...], rows: int, seams: Sequence[int] = ()) -> Iterator[Any]:
@@ -60,14 +61,14 @@ def in_turn(work: Callable[[S], T], parts: Iterator[S], threads: int) -> Iterato
     """Each part and what `work` gives for it, in order; several are at work where there are many."""
     for part in parts if threads == 1 else islice(parts, 1):
         yield part, work(part)
-    if not (wave := list(islice(parts, 4 * threads))):
+    if not (wave := list(islice(parts, WAVE * threads))):
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(threads) as pool:
         while wave:
             yield from zip(wave, pool.map(work, wave), strict=True)
-            wave = list(islice(parts, 4 * threads))
+            wave = list(islice(parts, WAVE * threads))
 
 
 def default_threads() -> int:

@@ -36,8 +36,6 @@ def exit_code(action: Callable[[], Any]) -> int:
         say(str(failure))
         return FAILED
     except LosscliError as error:
-        if isinstance(error.__context__, BrokenPipeError):  # as with --output /dev/stdout
-            return CLOSED
         say(f"error: {error}")
     except typer.TyperException as error:
         say(f"error: {usage_sentence(error)}")

@@ -125,10 +125,7 @@ def _read_case(request: Request, id_column: str | None) -> tuple[Case | None, st
 
     loss = request.loss
     numbers = [name for name in loss.tensors if not _may_be_words(request, name)]
-    try:
-        case = read_case(request.case, form=request.common.stdin_format, numbers=numbers)
-    except OverflowError:
-        raise UsageError(f"{request.case}: expect is an integer too large for a float64.") from None
+    case = read_case(request.case, form=request.common.stdin_format, numbers=numbers)
     if case.loss is not None and resolve(str(case.loss)) != loss.name:
         raise UsageError(
             f"{case.origin} is a case of {resolve(str(case.loss))}, not of {loss.name}."

@@ -7,8 +7,9 @@
     results       numbers, arrays and gradients as text, JSON, YAML, CSV and NPY; writing a file
 
 One format a file, `<form>_format.py`, with two functions: `read(raw, selector, words=...)` and,
-where a file of the format may be a case, `read_case(raw)`, which of CSV, TSV and NPZ is also told which
-inputs hold no words. A format, and PyYAML and gzip, are imported when a source of that kind is read.
+where a file of the format may be a case, `read_case(raw, numbers)`, told which inputs hold no words, for
+the formats that read them at once. A format, and PyYAML and gzip, are imported when a source of that
+kind is read.
 """
 
 from losscli.files.case import Case, read_case

@@ -13,8 +13,6 @@ from losscli.files.loaded import Loaded, single
 from losscli.files.raw import Raw, sentences
 from losscli.files.source import format_of, open_source, placed
 
-_LOADED = ("csv", "tsv", "npz")  # formats whose values are read at once
-
 
 class Case(NamedTuple):
     """The values of a case.
@@ -45,10 +43,7 @@ def read_case(
     if form is None and told == "csv" and path == "-" and _looks_like_yaml(raw):
         told = "yaml"
     with sentences(raw.origin):
-        reader = format_of(told)
-        values: dict[str, Any] = (
-            reader.read_case(raw, numbers) if told in _LOADED else reader.read_case(raw)
-        )
+        values: dict[str, Any] = format_of(told).read_case(raw, numbers)
     for name, value in values.items() if path != "-" else ():
         if isinstance(value, Loaded):
             values[name] = placed(value, path, told)
@@ -65,7 +60,10 @@ def _number(expect: Any, origin: str) -> float | None:
     found = number_in_quotes(expect) if isinstance(expect, str) else expect
     if isinstance(found, bool) or not isinstance(found, (int, float)):
         raise SourceError(f"{origin}: expect is {_shown(expect)}; expected a number.")
-    return float(found)
+    try:
+        return float(found)
+    except OverflowError:
+        raise SourceError(f"{origin}: expect is an integer too large for a float64.") from None
 
 
 def _shown(value: Any) -> str:

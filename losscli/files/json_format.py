@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from typing import Any
 
 from losscli.errors import SourceError
@@ -23,7 +24,7 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
     return read_with_lists(raw.text(), GRAMMAR, read_from)
 
 
-def read_case(raw: Raw) -> dict[str, Any]:
+def read_case(raw: Raw, numbers: Container[str] = ()) -> dict[str, Any]:
     """The mapping of inputs and parameters by name."""
 
     def read_from(text: str, flows: Flows | None) -> dict[str, Any]:

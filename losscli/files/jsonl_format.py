@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
     return Loaded(array, origin, inferred=described(array, origin))
 
 
-def read_case(raw: Raw) -> dict[str, Any]:
+def read_case(raw: Raw, numbers: Container[str] = ()) -> dict[str, Any]:
     """Lines of mappings with the same names: each name's values, one line after another."""
     if (columns := _in_blocks(raw, _by_name)) is not None:
         return columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -96,7 +96,7 @@ def _other_size(origin: str, there: int, size: int) -> SourceError:
     return SourceError(f"{origin} {what}: {there} bytes of numbers; its header says {size}.")
 
 
-def read_case(raw: Raw) -> dict[str, Any]:
+def read_case(raw: Raw, numbers: Container[str] = ()) -> dict[str, Any]:
     """An NPY file cannot be a case."""
     raise SourceError(f"{raw.origin} holds a single array; a case holds inputs by name.")
 

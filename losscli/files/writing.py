@@ -42,6 +42,8 @@ def _sentences(path: str) -> Iterator[None]:
     """Turns what the system says about a file that is written into a sentence about it."""
     try:
         yield
+    except BrokenPipeError:  # nobody reads it any more
+        raise
     except FileNotFoundError:
         folder = os.path.dirname(path) or "."
         raise OutputError(f"{path} cannot be written: there is no folder {folder}.") from None

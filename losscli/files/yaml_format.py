@@ -8,7 +8,7 @@ keys, expand aliases without end, and (the C loader) crash on deep nesting.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from losscli.errors import SourceError
@@ -37,7 +37,7 @@ def read(raw: Raw, selector: str | None, *, words: bool) -> Loaded:
     return read_with_lists(raw.text(), GRAMMAR, read_from)
 
 
-def read_case(raw: Raw) -> dict[str, Any]:
+def read_case(raw: Raw, numbers: Container[str] = ()) -> dict[str, Any]:
     """The mapping of inputs and parameters by name."""
 
     def read_from(text: str, flows: Flows | None) -> dict[str, Any]:

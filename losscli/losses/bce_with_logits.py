@@ -86,10 +86,8 @@ def bce_with_logits(
     def each() -> Array:
         found = times(input, off)
         np.subtract(own, found, out=found)
-        if input.size and np.fmin.reduce(input, axis=None) == -np.inf:
-            found = np.where(
-                np.isneginf(input) & ~(target > 1), np.nan, found
-            )  # PyTorch: -inf + inf
+        if np.fmin.reduce(input, None, initial=0) == -np.inf:  # PyTorch: -inf + inf
+            found = np.where(np.isneginf(input) & ~(target > 1), np.nan, found)
         return found
 
     loss: Any = Products(each, (1, own), (-1, input, off))

@@ -421,14 +421,16 @@ def aside(entry: Entry) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of the total: 46 %, 0.3 %."""
-    share = share or 0.0  # -0 is 0
+    """A share of the total: 46 %, 0.3 %; of what is near nothing or all, the side that it is on."""
+    if share < 0:
+        return f"−{percent(-share)}" if share <= -0.00005 else "> −0.01 %"
     if 0 < share < 0.00005:
         return "< 0.01 %"
-    digits = 0 if share >= 0.01 or share == 0 else 1 if share >= 0.001 else 2
-    if 0.995 <= share < 1:
-        digits = 1 if share < 0.9995 else 2
-    return "> 99.99 %" if 0.99995 <= share < 1 else f"{share:.{digits}%}".replace("%", " %")
+    if 0.99995 <= share < 1:
+        return "> 99.99 %"
+    plain = share == 0 or share >= 1 or 0.01 <= share < 0.995
+    digits = 0 if plain else 1 if 0.001 <= share < 0.9995 else 2
+    return f"{abs(share):.{digits}%}".replace("%", " %")
 
 
 def _own(line: Line) -> bool:

@@ -17,7 +17,7 @@ from losscli.cli import run
 from losscli.explanation import Explanation
 from losscli.losses import NAMES
 from losscli.render import terminal
-from losscli.render.sheet import percent
+from losscli.render.lines import percent
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

@@ -142,11 +142,11 @@ def _read_case(request: Request, id_column: str | None) -> tuple[Case | None, st
 
 def _given(request: Request, case: Case | None, id_column: str | None) -> dict[str, Any]:
     """What the case gives; what is no tensor as a plain value."""
+    if case is None:
+        return {}
     from losscli.files.loaded import single
 
-    given = (
-        {name: value for name, value in case.values.items() if value is not None} if case else {}
-    )
+    given = {name: value for name, value in case.values.items() if value is not None}
     if id_column and key(id_column) not in request.loss.tensors:
         given.pop(key(id_column), None)
     for name in given.keys() - request.loss.tensors.keys():

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from losscli.render import mathml
 from losscli.render.drawing import svg
+from losscli.render.lines import Entry, Number, aside
 from losscli.render.numbers import text_of
-from losscli.render.sheet import Entry, Number, Part, Sheet, Table, aside, sheet
+from losscli.render.sheet import Part, Sheet, Table, sheet
 from losscli.render.style import FRAGMENT, PAGE
 from losscli.render.typeset import equation, name
 

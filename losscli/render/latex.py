@@ -12,8 +12,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from losscli.render.lines import Entry, aside
 from losscli.render.page import fitting, left_out
-from losscli.render.sheet import Entry, Part, Sheet, Table, aside, sheet
+from losscli.render.sheet import Part, Sheet, Table, sheet
 from losscli.render.tex import RELATIONS, Tex, measure, number
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from losscli.render.lines import Entry, Number, aside
 from losscli.render.numbers import text_of
-from losscli.render.sheet import Entry, Number, Part, Sheet, Table, aside, sheet
+from losscli.render.sheet import Part, Sheet, Table, sheet
 from losscli.render.tex import RELATIONS, MarkdownTex, number
 from losscli.render.typeset import name
 

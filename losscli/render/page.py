@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from losscli.render.lines import Entry, aside
 from losscli.render.numbers import text_of
-from losscli.render.sheet import Entry, Part, Sheet, Table, aside, sheet
+from losscli.render.sheet import Part, Sheet, Table, sheet
 from losscli.render.sketch import gallery
 from losscli.render.typeset import equation, readable, spelled, wrapped
 

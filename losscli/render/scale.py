@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from losscli.formula import parse
 from losscli.pictures import Bars, Curve, Lattice
+from losscli.render.lines import percent
 from losscli.render.numbers import short, text_of
-from losscli.render.sheet import percent
 from losscli.render.typeset import readable
 
 

@@ -11,49 +11,23 @@ import ast
 import math
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losscli.formula import AXES, PART, ROW, Arithmetic, Formula, Rest, evaluate, number, replaced
+from losscli.formula import AXES, PART, ROW, Formula
 from losscli.render.indices import Equation, indexed
-from losscli.render.numbers import (
-    agrees,
-    digits_for,
-    holds,
-    is_whole,
-    relation,
-    rounded,
-    short,
-    text_of,
-)
-from losscli.render.typeset import readable
+from losscli.render.lines import Entry, Number, Stage, entries, entry, stages
+from losscli.render.numbers import short, text_of
 
 if TYPE_CHECKING:
     from losscli.explanation import Explanation
     from losscli.pictures import Picture
     from losscli.worked import Line, Worked
 
-Number = Decimal | float  # a decimal as it is printed; nan and infinities as they are
-
 EACH = 6  # so many unreduced values are named beside a reduction
 PAIRS = 16  # so many pairs of classes are worked out; of more there is a table
-MORE = 4  # digits that all lines of a step have more for the sake of one; it alone, where it needs more
 _PARTS = ("real", "imaginary")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of a step: `label   condition: arithmetic = result   share`."""
-
-    label: str
-    conditions: tuple[ast.expr, ...]  # of the branch that was taken
-    arithmetic: ast.expr | None  # None where there is nothing but the result
-    relation: str  # = or ≈
-    result: Number
-    share: float | None = None  # of the row in the total
-    terms: int | None = None  # how many there are, where not all are written
 
 
 @dataclass(frozen=True)
@@ -228,61 +202,17 @@ class _Sheet:
         if _inner(step) and not _each_pair(step):
             told = lines and not step.more.get("opaque")
             lines = [_telling(step, lines)] if told else []
-        stages = [stage for line in lines for stage in self._stages(step, line)]
+        written = [stage for line in lines for stage in stages(self._stage(step, line))]
         if step.name == "L" and len(lines) > 1:
-            return [self._entry(step, stage, self.digits) for stage in stages]
-        needed = [self._digits_for([stage]) for stage in stages]
-        alike = self._digits_for(
-            [stage for stage, n in zip(stages, needed, strict=True) if n <= self.digits + MORE]
-        )
-        return [
-            self._entry(step, stage, alike)
-            if n <= self.digits + MORE
-            else self._entry(step, stage, n, self.digits)
-            for stage, n in zip(stages, needed, strict=True)
-        ]
+            return [entry(stage, self.digits, self.eps) for stage in written]
+        return entries(written, self.digits, self.eps)
 
-    def _digits_for(self, stages: Sequence[_Stage]) -> int:
-        return digits_for([(one.arithmetic, one.value) for one in stages], self.digits, self.eps)
-
-    def _stages(self, step: Worked, line: Line) -> Iterator[_Stage]:
-        """A line of a step; before it its long sums, each worked out by itself."""
-        label = self._label(step, line)
-        whole = line.shortened
-        values = {}
-        for node in _long_sums(whole.tree):
-            if node is not whole.tree:
-                values[node] = float(evaluate(node))
-                yield _Stage(label, Arithmetic(node), values[node])
-                label = ""
-        tree = replaced(whole.tree, {node: number(value) for node, value in values.items()})
-        yield _Stage(label, Arithmetic(tree, whole.conditions), line.value, line)
-
-    def _entry(
-        self, step: Worked, stage: _Stage, digits: int, of_result: int | None = None
-    ) -> Entry:
-        """A line, its numbers to so many digits, and its result maybe to fewer."""
-        arithmetic, line = stage.arithmetic, stage.line
-        result = short(stage.value, digits, self.eps)
-        if not holds(arithmetic, stage.value, digits, self.eps):
-            # what floating point makes of it cannot be worked out on paper
-            return Entry(stage.label, (), None, "≈", self._short(stage.value))
-        tree = rounded(arithmetic.tree, digits, self.eps)
-        if of_result is not None:
-            fewer = short(stage.value, of_result, self.eps)
-            result = fewer if agrees(tree, stage.value, fewer, self.eps) else result
-        sign = relation(tree, result)
-        shown: ast.expr | None = tree
-        if readable(tree) == text_of(result):
-            shown = _picked(step, line) if line else None
-            sign = "=" if is_whole(stage.value, result, self.eps) else "≈"
-        conditions = [rounded(c, digits, self.eps) for c in arithmetic.conditions]
+    def _stage(self, step: Worked, line: Line) -> Stage:
         share = None
-        if step.name == "l" and step.part == "value" and line and line.row is not None:
+        if step.name == "l" and step.part == "value" and line.row is not None:
             share = self.explanation.shares[line.row]
-        few = tuple(conditions) if len(conditions) <= 2 else ()
-        count = next((n.count for n in ast.walk(arithmetic.tree) if isinstance(n, Rest)), None)
-        return Entry(stage.label, few, shown, sign, result, share, count)
+        label = self._label(step, line)
+        return Stage(label, line.shortened, line.value, _picked(step, line), share)
 
     # ---- names
 
@@ -391,46 +321,6 @@ class _Sheet:
             tuple(tuple(None if v is None else self._short(v) for v in row) for row in body),
             frozenset(marked),
         )
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """A line of a step before its numbers are rounded, or a long sum in it."""
-
-    label: str
-    arithmetic: Arithmetic
-    value: float
-    line: Line | None = None
-
-
-def _long_sums(tree: ast.expr) -> Iterator[ast.expr]:
-    """The sums in a tree of which terms are left out."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Name(id="sum"), args=args) if any(
-                isinstance(arg, Rest) for arg in args
-            ):
-                yield node
-
-
-def aside(entry: Entry) -> str:
-    """What stands beside a line: its share in the total, or how many terms it has."""
-    if entry.terms is not None:
-        return f"{entry.terms} terms"
-    return "" if entry.share is None else percent(entry.share)
-
-
-def percent(share: float) -> str:
-    """A share of the total: 46 %, 0.3 %; of what is near nothing or all, the side that it is on."""
-    if share < 0:
-        return f"−{percent(-share)}" if share <= -0.00005 else "> −0.01 %"
-    if 0 < share < 0.00005:
-        return "< 0.01 %"
-    if 0.99995 <= share < 1:
-        return "> 99.99 %"
-    plain = share == 0 or share >= 1 or 0.01 <= share < 0.995
-    digits = 0 if plain else 1 if 0.001 <= share < 0.9995 else 2
-    return f"{abs(share):.{digits}%}".replace("%", " %")
 
 
 def _own(line: Line) -> bool:

@@ -1,4 +1,4 @@
-"""Hypothesis profiles: by default the same 60 examples every time, or LOSSCLI_EXAMPLES of them.
+"""Hypothesis profiles: by default the same 40 examples every time, or LOSSCLI_EXAMPLES of them.
 
 With LOSSCLI_THOROUGH=1 there are 1,500, new ones each time.
 """
@@ -20,7 +20,7 @@ settings.register_profile(
     "default",
     derandomize=True,
     deadline=None,
-    max_examples=int(os.environ.get("LOSSCLI_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("LOSSCLI_EXAMPLES", "40")),
     suppress_health_check=CHECKS,
 )
 settings.register_profile(

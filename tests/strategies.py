@@ -518,6 +518,7 @@ def call(loss: str, draw: Draw) -> Case:
     return Case(loss, tensors, options, draw.among(*load(loss).rows.reductions))
 
 
+@cache
 def cases(loss: str, kind: str = "ordinary", dtype: Any = np.float64) -> st.SearchStrategy[Case]:
     """Calls of a loss with numbers of one kind, over its settings and reductions."""
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from losscli.blocks import batched
-from losscli.cli import progress
+from losscli.cli import deliver, progress
 from losscli.cli.options import Common
 from losscli.engine import Problem
-from losscli.files import read
+from losscli.files import read, results
 from losscli.losses import load
 
 
@@ -104,3 +104,41 @@ def test_reading_tells_how_far_it_is(
     assert "reading" in said
     assert "kB" in said
     assert said.rstrip("\n").endswith("\x1b[1A\x1b[2K")
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json", "yaml", "npy"])
+def test_writing_a_result_is_told_to_its_end(form: str) -> None:
+    """Whatever is cut into parts; rows of more numbers than a part has among them."""
+    for shape in [(200_000,), (2, 100_000), (100_000, 2)]:
+        told: list[int] = []
+        token = results.watcher.set(told.append)
+        try:
+            size = sum(map(len, results.pieces(np.zeros(shape), form)))
+        finally:
+            results.watcher.reset(token)
+        assert size > 400_000 and sum(told) == 1_600_000
+        assert form == "npy" or len(told) > 1
+
+
+def test_long_writing_shows_a_bar(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    common = Common(color=False, output=str(tmp_path / "d.csv"))
+    with deliver.delivery(None, None, common) as put:
+        put({"input": np.zeros(200_000)})
+    assert "writing d.csv" in screen.getvalue() and "1.6/1.6 MB" in screen.getvalue()
+    assert (tmp_path / "d.csv").read_text() == "0.0\n" * 200_000
+    assert results.watcher.get() is None
+
+
+def test_an_answer_on_the_terminal_is_its_own_bar(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "on_terminal", lambda stream: True)
+    with progress.writing(np.zeros(200_000), Common()):
+        assert results.watcher.get() is None
+    assert screen.getvalue() == ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from losscli.cli.progress import writing
 from losscli.cli.talk import answer, on_terminal
 from losscli.errors import UsageError
 
@@ -25,6 +26,20 @@ def delivery(
     It is there before anything is computed, so that a file that may not be written costs no time, and a
     large array is made where it is to lie. Without `form` the format is that of the file's ending.
     """
+    with _destination(problem, form, common) as write:
+
+        def deliver(result: Any) -> None:
+            with writing(result, common):
+                write(result)
+
+        yield deliver
+
+
+@contextmanager
+def _destination(
+    problem: Problem | None, form: str | None, common: Common
+) -> Iterator[Callable[[Any], None]]:
+    """What writes a result."""
     from losscli import stored
     from losscli.files.results import InPlace, is_device, opened, pieces
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,28 @@ def reading(common: Common) -> Iterator[None]:
             one.close()
 
 
+@contextmanager
+def writing(result: Any, common: Common) -> Iterator[None]:
+    """Shows how much of a result is written, unless the terminal itself shows it."""
+    values = result.values() if isinstance(result, Mapping) else [result]
+    size = sum(getattr(value, "nbytes", 0) for value in values)
+    to = "the answer" if common.output is None else _short(common.output)
+    if common.output is None and on_terminal(sys.stdout):
+        yield
+        return
+    with bar(f"writing {to}", size, common) as shown:
+        if shown is None:
+            yield
+            return
+        from losscli.files.results import watcher
+
+        token = watcher.set(shown.advance)
+        try:
+            yield
+        finally:
+            watcher.reset(token)
+
+
 def _short(origin: str, most: int = 24) -> str:
     """A file's name, not so long that it leaves no room for the bar."""
     name = os.path.basename(origin)
@@ -82,15 +104,21 @@ class Bar:
     def __init__(self, doing: str, total: float, color: bool | None) -> None:
         self.doing, self.total, self.color = doing, total, color
         self.began = time.monotonic()
+        self.done = 0.0
         self.shown: Any = None
 
     def reach(self, done: float) -> None:
         """So many bytes are done; fewer than before where another pass has begun."""
+        self.done = done
         if self.shown is None:
             if time.monotonic() - self.began < PATIENCE:
                 return
             self.shown = self._show()
         self.shown.update(0, completed=done)
+
+    def advance(self, more: float) -> None:
+        """So many more bytes are done."""
+        self.reach(self.done + more)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -6,7 +6,8 @@ import io
 import json
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "opened",
     "pieces",
     "text_of_number",
+    "watcher",
     "write",
 ]
 
@@ -34,6 +36,8 @@ Result = Any  # a NumPy scalar, an array, or a mapping of arrays by name
 
 FEW = 65_536  # numbers that are made text at once
 NPY_STEP = 1 << 20  # numbers that are written at once
+# is told of how many bytes of a result have become text or bytes of a file, a part at a time
+watcher: ContextVar[Callable[[int], None] | None] = ContextVar("watcher", default=None)
 
 _ENDINGS = {
     ".txt": "text",
@@ -189,11 +193,15 @@ def _rows(result: Any, form: str) -> Iterator[bytes]:
         yield "".join(f"{line}\n" for line in lines).encode()
 
 
-def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def _parts(array: NDArray[Any], most: int = FEW) -> Iterator[NDArray[Any]]:
     """Some items of an array at a time, so that Python's numbers do not pile up."""
-    step = max(1, FEW // max(1, math.prod(array.shape[1:])))
+    tell = watcher.get()
+    step = max(1, most // max(1, math.prod(array.shape[1:])))
     for start in range(0, len(array), step):
-        yield array[start : start + step]
+        part = array[start : start + step]
+        yield part
+        if tell is not None:
+            tell(part.nbytes)
 
 
 def _json(result: Result) -> Iterator[bytes]:
@@ -212,13 +220,16 @@ def _json_list(array: NDArray[Any]) -> Iterator[bytes]:
     if array.size <= FEW:
         yield json.dumps(json_ready(array), allow_nan=False).encode()
         return
+    texts: Iterator[Iterator[bytes]]
+    if array[0].size > FEW:
+        texts = map(_json_list, array)
+    else:
+        dumped = (json.dumps(json_ready(part), allow_nan=False) for part in _parts(array))
+        texts = (iter([text[1:-1].encode()]) for text in dumped)
     begin = b"["
-    for part in _parts(array):
+    for text in texts:
         yield begin
-        if part.size > FEW:
-            yield from _json_list(part[0])
-        else:
-            yield json.dumps(json_ready(part), allow_nan=False)[1:-1].encode()
+        yield from text
         begin = b", "
     yield b"]"
 
@@ -261,9 +272,8 @@ def _npy(result: Result) -> Iterator[bytes]:
         )
     array = np.asarray(result)
     yield _npy_header(array.shape, array.dtype)
-    flat = array.reshape(-1)
-    for start in range(0, flat.size, NPY_STEP):
-        yield flat[start : start + NPY_STEP].tobytes()
+    for part in _parts(array.reshape(-1), NPY_STEP):
+        yield part.tobytes()
 
 
 def _all_finite(array: NDArray[Any]) -> bool:

@@ -28,7 +28,7 @@ from losscli.work import Show, Terms, quiet
 if TYPE_CHECKING:
     from losscli.differences import GradientCheck
 
-BLOCK = 1 << 20  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
+BLOCK = 1 << 21  # bytes of the tensors in a block, which with a loss's few arrays fit the cache
 T = TypeVar("T")
 
 # A block's arrays come and go by the thousand. glibc gives freed memory of this size back to the kernel
@@ -161,7 +161,7 @@ class Problem:
                 if terms.remark:
                     self.remarks.add(terms.remark)
                 found = terms.gradient(self.share_of(share, index, terms.divisor))
-                if left := result.write(found, index):
+                if left := result.write(found, index, terms.values):
                     rest.append((left, index))
             return part, rest
 

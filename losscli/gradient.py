@@ -35,8 +35,11 @@ class Gradient:
         self.shared: set[str] = set()  # the tensors that several blocks have added to
         self.lost: set[str] = set()  # those of which a block was not finite
 
-    def write(self, found: Gradients, index: Any) -> dict[str, Array]:
-        """Write what no other block touches of a block's gradients; give the others."""
+    def write(self, found: Gradients, index: Any, values: Any) -> dict[str, Array]:
+        """Write what no other block touches of a block's gradients; give the others.
+
+        `values` is the loss of each row of the block.
+        """
         left = {}
         for name, view in self.views.items():
             piece = found[name]()
@@ -44,7 +47,10 @@ class Gradient:
                 put(view[index], piece.label, piece.values)
                 piece = piece.values
             elif isinstance(piece, Multiple) and self._is_private(name, piece.slope):
+                known = piece.is_known_finite(values)
                 piece = piece.into(view[index])
+                if known:
+                    continue
             elif self._is_private(name, piece := np.asarray(piece)):
                 view[index] = piece
             else:

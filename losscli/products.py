@@ -12,13 +12,21 @@ class Products:
     """The loss of each row as a sum of products, k x y or k x.
 
     `each` works it out, where somebody looks at it; `products` are tuples of a number k and one or two
-    arrays of one shape and type, whose sums and dot products the sum over the rows is made of.
+    arrays of one shape and type, whose sums and dot products the sum over the rows is made of. Nobody
+    writes into them afterwards.
     """
 
     def __init__(self, each: Callable[[], Any], *products: tuple[Any, ...]) -> None:
         self.each = each
         self.products = products
         self.size = int(products[0][1].size)
+        self.add_up = False  # whether the sum of each product is known to be finite
+
+    def prove_finite(self, array: Any) -> bool:
+        """Whether an array is finite for being a factor: one nan or infinity, and the sum were not."""
+        return self.add_up and any(
+            array is factor for _, *factors in self.products for factor in factors
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """The loss of each row."""

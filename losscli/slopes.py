@@ -8,6 +8,7 @@ import numpy as np
 
 from losscli.numerics import by_row, flags, room
 from losscli.parameters import Array
+from losscli.products import Products
 
 
 class Picked(NamedTuple):
@@ -44,6 +45,13 @@ class Multiple(NamedTuple):
             np.copyto(out, by_row(np.multiply, self.slope, each[..., 0]))
             return out
         return np.multiply(self.slope, each, out=out)
+
+    def is_known_finite(self, values: Any) -> bool:
+        """Whether it is finite for the loss of each row being what it is: no larger than a factor of it."""
+        if not isinstance(values, Products) or not values.prove_finite(self.slope):
+            return False
+        each = self._each
+        return each.ndim == 0 and bool(abs(each) <= 1)
 
     @property
     def _each(self) -> Array:

@@ -136,3 +136,41 @@ def test_weights_that_add_up_to_nothing() -> None:
     total = losscli.compute("cross-entropy", **given | {"target": [0, 0]}, weight=[0.0, 1.0],
                             label_smoothing=0.1, reduction="sum")  # fmt: skip
     assert f"the reduction sum, which is {total:.6g} then" in problem.warnings[0]
+
+
+ODD = [INF, -INF, NAN, 1e308, -1e308, 1e200, 3e38, -3e38, 1e20, 0.5]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [
+        ("mse", {}),
+        ("huber", {}),
+        ("huber", {"delta": INF}),
+        ("smooth-l1", {}),
+        ("smooth-l1", {"beta": 1e-30}),
+        ("gaussian-nll", {}),
+        ("kl-div", {}),
+        ("kl-div", {"log_target": True}),
+        ("poisson-nll", {}),
+    ],
+)
+def test_no_gradient_passes_for_finite(loss: str, options: dict[str, Any], dtype: Any) -> None:
+    """Among many rows, where what the loss adds up to may say so of the gradient."""
+    draw = np.random.default_rng(0)
+    names = load(loss).tensors
+    told = set()
+    for name in names:
+        for odd in ODD if name != "var" else [1e-300, 1e-30, INF, NAN]:
+            for above in (None, 1e300, NAN):
+                given = {one: draw.random(5000).astype(dtype) for one in names}
+                with np.errstate(over="ignore"):
+                    given[name][1234] = odd
+                problem = Problem(load(loss), given, options)
+                with np.errstate(all="ignore"):
+                    _, found = problem.value_and_gradient(None, above)
+                lost = any(not np.isfinite(gradient).all() for gradient in found.values())
+                assert any("gradient" in warning for warning in problem.warnings) == lost
+                told.add(lost)
+    assert told == {False, True}

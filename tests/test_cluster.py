@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from losscli import blocks
+from losscli import blocks, engine
 from losscli.cli import cluster, run
 from losscli.cli.options import Common, Request
 from losscli.cli.talk import Talk
@@ -26,6 +26,7 @@ from losscli.losses import load
 from losscli.record import merged
 
 ROOT = Path(__file__).parents[1]
+SIX_BLOCKS = 6 * (engine.BLOCK // (3 * 64 * 8))  # rows of triplets, of 64 float64 each
 needs_dask = pytest.mark.skipif(
     find_spec("distributed") is None, reason="the extra losscli[dask] is not installed"
 )
@@ -73,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, most in (("frames", 12), ("letters", 4)):
             np.save(here / f"{name}-{i}.npy", np.full(3 + i, most))
     for name in ("anchor", "positive", "negative"):
-        np.save(here / f"{name}.npy", rng.normal(size=(341 * 12, 64)))
+        np.save(here / f"{name}.npy", rng.normal(size=(SIX_BLOCKS, 64)))
     (here / "case.yaml").write_text("input: x-*.npy\ntarget: y-*.npy\nlabel_smoothing: 0.1\n")
     (here / "slow.py").write_text(SLOW)
     return here

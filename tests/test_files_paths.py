@@ -304,4 +304,4 @@ def test_memory_does_not_grow_with_the_file(tmp_path, name):
             cwd=tmp_path,
             stdin=stdin,
         )
-    assert used < 200 * MIB
+    assert used < 250 * MIB  # with Polars 190 to 205; with all numbers held 300

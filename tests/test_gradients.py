@@ -45,6 +45,29 @@ def through(case: Case, name: str, array: Any) -> Any:
     return np.sum(case.replace(**{name: array}).compute())
 
 
+def moved(array: Any, place: tuple[int, ...], step: complex) -> Any:
+    """A copy with one number moved."""
+    found = array.copy()
+    found[place] += step
+    return found
+
+
+def jumps(case: Case, name: str, place: tuple[int, ...]) -> bool:
+    """Whether the gradient itself is another one close by: then several kinks meet here, or bend it
+    alike to either side. One that is wrong is wrong close by as well."""
+    draw = np.random.default_rng(0)
+    here, beside = case.grad()[name][place], []
+    for size in (STEP, STEP / 1000):
+        near = {
+            one: array + size * draw.uniform(-1, 1, array.shape)
+            if array.dtype.kind == "f"
+            else array
+            for one, array in case.tensors.items()
+        }
+        beside.append(case.replace(**near).grad()[name][place])
+    return max(abs(one - here) for one in beside) > 1e-3 * max(1.0, abs(here))
+
+
 def compare(case: Case) -> int:
     """How many slopes agreed; the rest lies on kinks."""
     behind = [n for n, p in load(case.loss).tensors.items() if p.tensor.behind]
@@ -55,19 +78,19 @@ def compare(case: Case) -> int:
         array = case.tensors[name]
         ways = (1, 1j) if np.iscomplexobj(array) else (1,)
         for way, place in itertools.product(ways, np.ndindex(array.shape)):
-            beside = []
-            for step in (STEP, -STEP):
-                moved = array.copy()
-                moved[place] += step * way
-                beside.append(through(case, name, moved))
-            right, left = (beside[0] - value) / STEP, (value - beside[1]) / STEP
+            right, left = (
+                (through(case, name, moved(array, place, step * way)) - value) / step
+                for step in (STEP, -STEP)
+            )
             size = max(1.0, abs(right), abs(left))
             if abs(right - left) > 1e-2 * size:
                 continue
-            compared += 1
             along = (gradient[place] * np.conj(way)).real
             # where the curvature has no bound the slope lies between those to either side
             middle, apart = (right + left) / 2, abs(right - left) / 2
+            if abs(along - middle) > 2e-4 * size + apart and jumps(case, name, place):
+                continue
+            compared += 1
             assert along == pytest.approx(middle, abs=2e-4 * size + apart), (name, place)
     return compared
 

@@ -24,7 +24,7 @@ KNOWS = {
     "formula": {"writer"},
     "work": {"formula"},
     "numerics": {"parameters"},
-    "slopes": {"parameters", "numerics"},
+    "slopes": {"parameters", "numerics", "products"},
     "softmax": {"parameters", "numerics"},
     "stored": {"errors"},
     "blocks": {"errors"},

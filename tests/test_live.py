@@ -350,7 +350,13 @@ def double(case: Case) -> bool:
 
 
 def shortest(case: Case) -> float:
-    """The norm of the shortest vector, if below 1: a direction changes by one over that."""
+    """The norm of the shortest vector, if below 1: a direction changes by one over that.
+
+    The least variance, of gaussian-nll: 1 and r^2 / v, which its slope by that divides, may cancel.
+    """
+    if case.loss == "gaussian-nll":
+        least = np.fmin.reduce(np.asarray(case.tensors["var"], float), axis=None, initial=1)
+        return float(max(least, case.options.get("eps", 1e-6)))
     if case.loss != "cosine-embedding" and case.options.get("distance") != "cosine":
         return 1.0
     vectors = [array for name, array in case.tensors.items() if name != "target"]

@@ -67,6 +67,17 @@ class Lattice(NamedTuple):
             emitted[:, beyond] = 0
         return emitted
 
+    def infinite(self) -> Array:
+        """Where a log-probability that counts is inf, (T, n, C): a label's; in the last frame an end's."""
+        found: Array = self.log_probs.transpose(1, 0, 2) == np.inf
+        for n in np.flatnonzero(found.any((0, 2)) & (self.frames > 0)):
+            labels, last = self.labels[n, : self.ends[n] + 1], self.frames[n] - 1
+            own = np.zeros((len(found), found.shape[2]), bool)
+            own[:last, labels] = True
+            own[last, labels[-2:]] = True
+            found[:, n] &= own
+        return found
+
     def ending(self) -> dict[int, tuple[Array, Array]]:
         """By its number, a frame that is the last one of some samples: these, and their last columns."""
         last = self.frames - 1

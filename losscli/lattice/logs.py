@@ -60,6 +60,8 @@ class Logs:
         for t in reversed(range(len(self.cells))):
             if t + 1 < len(self.cells):
                 self._emit(x, t + 1)
+                if t + 1 in ending:
+                    _only_ends(x, *ending[t + 1])
                 ways[0] = x
                 ways[1, LABEL] = x[BLANK]
                 ways[1, BLANK, :, :-1] = x[LABEL, :, 1:]
@@ -67,10 +69,11 @@ class Logs:
                 _log_sum(ways, x)
             if t in ending:
                 rows, ends = ending[t]
-                x[:, rows] = -np.inf
-                x[BLANK, rows, ends] = 0
-                x[LABEL, rows, ends] = np.where(ends > 0, 0, -np.inf)
+                x[:, rows] = 0
+                _only_ends(x, rows, ends)
             self.cells[t] += x
+            if t in ending:
+                _only_ends(self.cells[t], *ending[t])
 
     def _emit(self, x: Array, t: int) -> None:
         x[BLANK] += self.emitted[t, :, :1]
@@ -85,8 +88,17 @@ class Logs:
         frames, ends = self.lattice.frames, self.lattice.ends // 2
         both = self.cells[np.maximum(frames - 1, 0), :, np.arange(len(ends)), ends].T
         likelihood = _log_sum(both, np.empty_like(both[0]))
+        likelihood = np.where(ends > 0, likelihood, both[BLANK])  # without labels there is one end
         nothing = np.where(ends > 0, -np.inf, 0)  # no frame at all
         return np.where(frames > 0, likelihood, nothing).astype(self.cells.dtype)
+
+
+def _only_ends(x: Array, rows: Array, ends: Array) -> None:
+    """Leave only both ends of these samples: elsewhere nothing counts, also no nan, as in PyTorch."""
+    kept = x[:, rows, ends]
+    kept[LABEL, ends == 0] = -np.inf
+    x[:, rows] = -np.inf
+    x[:, rows, ends] = kept
 
 
 def _log_sum(ways: Array, out: Array) -> Array:

@@ -196,7 +196,7 @@ def ctc(
             d *= share[:, None]
             lost = impossible | np.isnan(likelihood)
             d[:, lost] = np.nan
-            np.copyto(d, np.nan, where=np.isneginf(frames))
+            np.copyto(d, np.nan, where=np.isneginf(frames) | lattice.infinite())
             for n, length in enumerate(input_lengths):
                 d[0 if zero_infinity and impossible[n] else length :, n] = 0
             if lesson:

@@ -1082,6 +1082,16 @@ def ctc(n: Numbers) -> Iterator[Case]:
     off = lp.copy()
     off[2, 0, 1] = NAN
     yield from reductions("NaN", **{**padded, "log_probs": off})
+    off = lp.copy()
+    off[4, 0, 1] = off[3, 1, 2] = NAN
+    yield case("NaN in the last frame, where no way ends", "none", **{**padded, "log_probs": off})
+    off = lp.copy()
+    off[0, 0, 0] = NAN
+    tight = {**padded, "input_lengths": [3, 4], "targets": [[1, 2, 3], [3, 1, 0]]}
+    yield case("NaN in the first frame, off the only way", "none", **{**tight, "log_probs": off})
+    off = lp.copy()
+    off[3, 1, 0] = off[0, 0, 1] = INF
+    yield case("inf", "none", **{**padded, "target_lengths": [3, 0], "log_probs": off})
 
 
 def written(loss: str) -> str:

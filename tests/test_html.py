@@ -434,7 +434,7 @@ def test_a_browser_lays_it_out(tmp_path: Path, samples: dict[str, str]) -> None:
     ]
     wrapper = tmp_path / "all.html"
     wrapper.write_text(
-        f"<!doctype html><title>all</title><script>{MEASURE}</script>"
+        f'<!doctype html><meta charset="utf-8"><title>all</title><script>{MEASURE}</script>'
         f'<pre id="found"></pre><div style="width:100000px">{"".join(frames)}</div>',
         "utf-8",
     )

@@ -1,8 +1,10 @@
-"""Every loss beside PyTorch's: one process, one thread each, validation and all options in place."""
+"""Every loss beside PyTorch's: in one process, one thread each, validation and all options in place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,17 +29,18 @@ HEADS = (
 
 
 class Case(NamedTuple):
-    """A loss, how large it is in words, PyTorch's function, the tensors, the options."""
+    """A loss, how large it is in words, PyTorch's function, what makes the tensors, the options."""
 
     loss: str
     size: str
     function: Callable[..., Any]
-    tensors: dict[str, Any]
+    make: Callable[[], dict[str, Any]]
     options: dict[str, Any]
 
 
-def cases(draw: np.random.Generator, dtype: Any, wanted: list[str]) -> Iterator[Case]:
-    """One after the other, so that only one is held."""
+def cases(dtype: Any) -> list[Case]:
+    """All that is measured."""
+    draw = np.random.default_rng(0)
 
     def normal(*shape: int) -> Any:
         return draw.standard_normal(shape, dtype=dtype)
@@ -68,7 +71,7 @@ def cases(draw: np.random.Generator, dtype: Any, wanted: list[str]) -> Iterator[
         target[:, 5:] = -1
         return {"input": normal(*wide), "target": target}
 
-    makers: list[tuple[str, str, Any, Callable[[], dict[str, Any]], dict[str, Any]]] = [
+    makers: list[Any] = [
         ("mse", "10 M", F.mse_loss, two, {}),
         ("l1", "10 M", F.l1_loss, two, {}),
         ("poisson-nll", "10 M", F.poisson_nll_loss, lambda: {"input": normal(n), "target": uniform(n)}, {}),
@@ -107,14 +110,14 @@ def cases(draw: np.random.Generator, dtype: Any, wanted: list[str]) -> Iterator[
              "target_lengths": np.full(32, 80),
          }, {}),
     ]  # fmt: skip
-    for loss, size, function, make, options in makers:
-        if not wanted or loss in wanted:
-            yield Case(loss, size, function, make(), options)
+    return [Case(*one) for one in makers]
 
 
-def measured(case: Case) -> list[str]:
+def measured(place: int, dtype: type) -> list[str]:
     """One row of the table."""
-    loss, size, function, tensors, options = case
+    torch.set_num_threads(1)
+    loss, size, function, make, options = cases(dtype)[place]
+    tensors = make()
     given = {name: torch.from_numpy(array) for name, array in tensors.items()}
     first = next(iter(given))
 
@@ -139,11 +142,13 @@ def measured(case: Case) -> list[str]:
 
 
 def section(wanted: list[str]) -> list[str]:
-    """The table."""
-    torch.set_num_threads(1)
+    """The table; each row in a process of its own, where no memory is left from another."""
     rows = []
-    for dtype in (np.float64, np.float32):
-        for case in cases(np.random.default_rng(0), dtype, wanted):
-            rows.append(measured(case))
-            print(*rows[-1], sep="  ", flush=True)
+    alone = ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1)
+    with alone as pool:
+        for dtype in (np.float64, np.float32):
+            for place, case in enumerate(cases(dtype)):
+                if not wanted or case.loss in wanted:
+                    rows.append(pool.submit(measured, place, dtype).result())
+                    print(*rows[-1], sep="  ", flush=True)
     return table(HEADS, rows)

@@ -4,7 +4,7 @@
     python tests/bench/run.py losses huber mse       # one section, some losses; nothing is rewritten
     python tests/bench/run.py starts                 # one section, rewritten
 
-Each figure is the median of several runs that alternate between the two, so that a machine whose speed
+Each figure is the median of several turns that alternate between the two, so that a machine whose speed
 drifts does not favour either. A ratio above 1 says that losscli is faster.
 """
 

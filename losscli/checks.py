@@ -11,16 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from losscli.errors import KindError, RangeError, UsageError, count_of, place
+from losscli.errors import KindError, RangeError, UsageError, count_of, place, shown
 from losscli.parameters import Array, Loss
+
+MOST = 1_000_000_000  # threads, or rows
 
 
 def positive(loss: Loss, name: str, value: Any) -> int:
     """The value as an int; KindError unless it is a whole number, UsageError unless it is at least 1."""
     if not is_whole(value):
-        raise KindError(f"{loss.name}: {name} is {value!r}; expected a whole number, at least 1.")
+        raise KindError(
+            f"{loss.name}: {name} is {shown(value)}; expected a whole number, at least 1."
+        )
     if value < 1:
         raise UsageError(f"{loss.name}: {name} is {value}; at least 1 is needed.")
+    if value > MOST:
+        raise UsageError(f"{loss.name}: {name} is more than {MOST:,}.")
     return int(value)
 
 

@@ -79,6 +79,12 @@ class MissingExtra(LosscliError):
     """An optional package that this input or output needs is not installed."""
 
 
+def shown(value: object) -> str:
+    """A value for a message; of what is long, as an array is, the type."""
+    text = repr(value)
+    return text if len(text) <= 60 and text.isprintable() else f"of type {type(value).__name__}"
+
+
 def place(tensor: str, position: tuple[int, ...]) -> str:
     """`target[2, 0]`, or `target` for a single number."""
     return f"{tensor}[{', '.join(map(str, position))}]" if position else tensor

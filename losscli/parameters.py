@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from losscli.errors import KindError, RangeError, UsageError
+from losscli.errors import KindError, RangeError, UsageError, shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,12 +148,12 @@ class OptionParameter(NamedTuple):
         if self.option.read is not None:
             return self.option.read(value)
         expected = self.option.range
+        if getattr(value, "size", None) == 1 and hasattr(value, "item"):
+            value = value.item()  # a NumPy scalar
         if self.type is bool:
             if not isinstance(value, bool):
-                raise KindError(f"{loss}: {self.name} is {value!r}; expected true or false.")
+                raise KindError(f"{loss}: {self.name} is {shown(value)}; expected true or false.")
             return value
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            value = getattr(value, "item", lambda: value)()  # a NumPy scalar
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
             try:
                 value = float(value)
@@ -165,7 +165,7 @@ class OptionParameter(NamedTuple):
             value = int(value)
         if not isinstance(value, self.type) or isinstance(value, bool):
             kind = {float: "a number", int: "a whole number", str: "a name"}[self.type]
-            raise KindError(f"{loss}: {self.name} is {value!r}; expected {kind}.")
+            raise KindError(f"{loss}: {self.name} is {shown(value)}; expected {kind}.")
         if not self.option.holds(value):
             raise RangeError(f"{loss}: {self.name} is {value}; it must be {expected}.")
         return value

@@ -397,6 +397,21 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
     ("huber", {"input": ["a"], "target": [1.0]}, KindError, ("huber", "input", "words")),
     ("huber", {"input": [True], "target": [1.0]}, KindError, ("huber", "input", "booleans")),
     ("huber", {"input": [1j], "target": [1.0]}, KindError, ("huber", "input", "complex")),
+    *(
+        (
+            "huber",
+            {"input": [1.0], "target": [1.0], name: np.zeros((30, 30))},
+            LosscliError,
+            (name, "ndarray"),
+        )
+        for name in ("delta", "reduction", "dtype", "threads", "size_average")
+    ),
+    (
+        "huber",
+        {"input": [1.0], "target": [1.0], "threads": 10**400},
+        UsageError,
+        ("threads", "more"),
+    ),
     (
         "huber",
         {"input": [1.0], "target": [1.0], "reduction": "median"},

@@ -167,7 +167,8 @@ class OptionParameter(NamedTuple):
             kind = {float: "a number", int: "a whole number", str: "a name"}[self.type]
             raise KindError(f"{loss}: {self.name} is {shown(value)}; expected {kind}.")
         if not self.option.holds(value):
-            raise RangeError(f"{loss}: {self.name} is {value}; it must be {expected}.")
+            told = value if isinstance(value, str) else shown(value)
+            raise RangeError(f"{loss}: {self.name} is {told}; it must be {expected}.")
         return value
 
 

@@ -401,10 +401,16 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
         (
             "huber",
             {"input": [1.0], "target": [1.0], name: np.zeros((30, 30))},
-            LosscliError,
+            error,
             (name, "ndarray"),
         )
-        for name in ("delta", "reduction", "dtype", "threads", "size_average")
+        for name, error in [
+            ("delta", KindError),
+            ("reduction", UsageError),
+            ("dtype", UsageError),
+            ("threads", KindError),
+            ("size_average", KindError),
+        ]
     ),
     (
         "huber",

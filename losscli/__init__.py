@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from losscli.errors import KindError, LosscliError, shown
+from losscli.errors import KindError, LosscliError, brief
 
 if TYPE_CHECKING:
     from losscli.engine import Problem
@@ -132,12 +132,12 @@ def _problem(
     from losscli.reduction import legacy
 
     if not isinstance(name, str):
-        raise KindError(f"{shown(name)} is not a loss; expected the name of one, like 'huber'.")
+        raise KindError(f"{brief(name)} is not a loss; expected the name of one, like 'huber'.")
     loss = load(name)
     flags = {flag: arguments.pop(flag, None) for flag in ("size_average", "reduce")}
     for flag, value in flags.items():
         if not (value is None or isinstance(value, bool)):
-            raise KindError(f"{loss.name}: {flag} is {shown(value)}; expected true or false.")
+            raise KindError(f"{loss.name}: {flag} is {brief(value)}; expected true or false.")
     tensors = {n: arguments.pop(n) for n in loss.tensors if n in arguments}
     if "blank" in loss.options and "alphabet" in arguments:
         from losscli.alphabet import spelled

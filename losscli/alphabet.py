@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from losscli.errors import KindError, RangeError, ShapeError, UsageError, count_of, place
+from losscli.errors import KindError, RangeError, ShapeError, UsageError, brief, count_of, place
 from losscli.given import as_array
 
 TARGETS = "targets"
@@ -17,7 +17,7 @@ def checked(alphabet: str) -> str:
     """The alphabet, if no character stands in it twice."""
     if not isinstance(alphabet, str):
         raise KindError(
-            f"ctc: alphabet is {alphabet!r}; expected a character for each class, like '-abc'."
+            f"ctc: alphabet is {brief(alphabet)}; expected a character for each class, like '-abc'."
         )
     twice = [letter for letter in alphabet if alphabet.count(letter) > 1]
     if not alphabet or twice:

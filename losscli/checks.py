@@ -11,22 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from losscli.errors import KindError, RangeError, UsageError, count_of, place, shown
+from losscli.errors import KindError, RangeError, UsageError, brief, count_of, place
 from losscli.parameters import Array, Loss
 
-MOST = 1_000_000_000  # threads, or rows
+BILLION = 10**9
 
 
 def positive(loss: Loss, name: str, value: Any) -> int:
     """The value as an int; KindError unless it is a whole number, UsageError unless it is at least 1."""
     if not is_whole(value):
         raise KindError(
-            f"{loss.name}: {name} is {shown(value)}; expected a whole number, at least 1."
+            f"{loss.name}: {name} is {brief(value)}; expected a whole number, at least 1."
         )
     if value < 1:
         raise UsageError(f"{loss.name}: {name} is {value}; at least 1 is needed.")
-    if value > MOST:
-        raise UsageError(f"{loss.name}: {name} is more than {MOST:,}.")
+    if value >= BILLION:
+        raise UsageError(
+            f"{loss.name}: {name} is {brief(value)}; expected a whole number below a billion."
+        )
     return int(value)
 
 

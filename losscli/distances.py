@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from losscli.errors import KindError, ShapeError, UsageError
+from losscli.errors import KindError, ShapeError, UsageError, brief
 from losscli.layout import shape_text
 from losscli.numerics import cosine_shortfall, dots, norm, norm_slope, shrunk
 from losscli.parameters import Array, plain
@@ -34,7 +34,7 @@ def checked(loss: str, given: Any) -> Given:
     """`given`, if it is one of these distances; UsageError or KindError if not."""
     if not isinstance(given, str) and not callable(given):
         raise KindError(
-            f"{loss}: distance is {given!r}; expected a name ({', '.join(NAMED)}), module:function, "
+            f"{loss}: distance is {brief(given)}; expected a name ({', '.join(NAMED)}), module:function, "
             "or in Python a function."
         )
     measured_by(given, loss)

@@ -16,7 +16,7 @@ import numpy as np
 
 from losscli import checks
 from losscli.blocks import batched, cut, default_threads, in_turn, size_of
-from losscli.errors import KindError, RangeError, ShapeError, UsageError, shown
+from losscli.errors import KindError, RangeError, ShapeError, UsageError, brief
 from losscli.given import arrays_of, computing_type
 from losscli.gradient import Gradient
 from losscli.layout import lay_out, shape_text
@@ -67,7 +67,7 @@ class Problem:
         self.options = loss.checked_options(options or {})
         if not isinstance(reduction, str) or reduction not in loss.rows.reductions:
             raise UsageError(
-                f"{loss.name}: reduction is {shown(reduction)}; expected one of "
+                f"{loss.name}: reduction is {brief(reduction)}; expected one of "
                 f"{', '.join(loss.rows.reductions)}."
             )
         self.reduction = reduction

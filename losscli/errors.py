@@ -79,9 +79,9 @@ class MissingExtra(LosscliError):
     """An optional package that this input or output needs is not installed."""
 
 
-def shown(value: object) -> str:
-    """A value for a message; of what is long, as an array is, the type."""
-    text = repr(value)
+def brief(value: object) -> str:
+    """A value for a message; of a long text the beginning, of all else that is long the type."""
+    text = repr(f"{value[:37]}..." if isinstance(value, str) and len(value) > 40 else value)
     return text if len(text) <= 60 and text.isprintable() else f"of type {type(value).__name__}"
 
 

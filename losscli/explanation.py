@@ -17,7 +17,7 @@ import numpy as np
 
 from losscli.checks import is_whole, positive
 from losscli.engine import Problem
-from losscli.errors import KindError, UsageError, count_of, shown
+from losscli.errors import KindError, UsageError, brief, count_of
 from losscli.illustration import illustrate
 from losscli.ledger import Ledger, ledger_of, reduction_step, row_shares, show_share
 from losscli.parameters import plain
@@ -287,7 +287,7 @@ def _texts(problem: Problem, option: str, value: Any) -> tuple[str, ...]:
     """The names in a list; KindError where it is none."""
     if not isinstance(value, Iterable):
         raise KindError(
-            f"{problem.loss.name}: {option} is {shown(value)}; expected a list of names."
+            f"{problem.loss.name}: {option} is {brief(value)}; expected a list of names."
         )
     return tuple(map(str, value))
 
@@ -301,7 +301,7 @@ def choose_rows(
     if isinstance(rows, np.ndarray):
         rows = rows.tolist()
     if rows is not None and not isinstance(rows, Iterable):
-        raise KindError(f"{problem.loss.name}: rows is {shown(rows)}; expected a list of rows.")
+        raise KindError(f"{problem.loss.name}: rows is {brief(rows)}; expected a list of rows.")
     most = None if top is None else positive(problem.loss, "top", top)
     if not problem.count:
         return []

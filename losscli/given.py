@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from losscli import checks
-from losscli.errors import KindError, ShapeError, UsageError, shown
+from losscli.errors import KindError, ShapeError, UsageError, brief
 from losscli.parameters import Loss
 from losscli.stored import Stored
 
@@ -46,7 +46,7 @@ def names_of(loss: str, wrt: Any) -> list[str] | None:
         return None if wrt is None else [wrt]
     names = list(wrt) if isinstance(wrt, Iterable) else [wrt]
     if not all(isinstance(name, str) for name in names):
-        raise KindError(f"{loss}: wrt is {shown(wrt)}; expected names of tensors, or all.")
+        raise KindError(f"{loss}: wrt is {brief(wrt)}; expected names of tensors, or all.")
     return names
 
 
@@ -54,7 +54,7 @@ def computing_type(loss: Loss, arrays: Mapping[str, Any], dtype: str) -> np.dtyp
     """The type to compute in, by its name; auto is float32 where every floating-point input is."""
     if not isinstance(dtype, str) or dtype not in ("auto", "float64", "float32"):
         raise UsageError(
-            f"{loss.name}: dtype is {shown(dtype)}; expected auto, float64 or float32."
+            f"{loss.name}: dtype is {brief(dtype)}; expected auto, float64 or float32."
         )
     if dtype != "auto":
         return np.dtype(dtype)

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from losscli.errors import KindError, RangeError, UsageError, shown
+from losscli.errors import KindError, RangeError, UsageError, brief
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,7 +152,7 @@ class OptionParameter(NamedTuple):
             value = value.item()  # a NumPy scalar
         if self.type is bool:
             if not isinstance(value, bool):
-                raise KindError(f"{loss}: {self.name} is {shown(value)}; expected true or false.")
+                raise KindError(f"{loss}: {self.name} is {brief(value)}; expected true or false.")
             return value
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
             try:
@@ -165,10 +165,9 @@ class OptionParameter(NamedTuple):
             value = int(value)
         if not isinstance(value, self.type) or isinstance(value, bool):
             kind = {float: "a number", int: "a whole number", str: "a name"}[self.type]
-            raise KindError(f"{loss}: {self.name} is {shown(value)}; expected {kind}.")
+            raise KindError(f"{loss}: {self.name} is {brief(value)}; expected {kind}.")
         if not self.option.holds(value):
-            told = value if isinstance(value, str) else shown(value)
-            raise RangeError(f"{loss}: {self.name} is {told}; it must be {expected}.")
+            raise RangeError(f"{loss}: {self.name} is {brief(value)}; it must be {expected}.")
         return value
 
 

@@ -20,11 +20,11 @@ class Products:
         self.each = each
         self.products = products
         self.size = int(products[0][1].size)
-        self.add_up = False  # whether the sum of each product is known to be finite
+        self.finite = False  # whether the sum of each product is known to be
 
-    def prove_finite(self, array: Any) -> bool:
+    def has_finite_factor(self, array: Any) -> bool:
         """Whether an array is finite for being a factor: one nan or infinity, and the sum were not."""
-        return self.add_up and any(
+        return self.finite and any(
             array is factor for _, *factors in self.products for factor in factors
         )
 

@@ -60,7 +60,7 @@ class ExactSum:
             if values.size > FEW_PRODUCTS:
                 parts = [_grouped_product(*product) for product in values.products]
                 if _stand_alone(parts):
-                    values.add_up = True
+                    values.finite = True
                     self._wait(parts)
                     return
             values = values.each()

@@ -48,7 +48,7 @@ class Multiple(NamedTuple):
 
     def is_known_finite(self, values: Any) -> bool:
         """Whether it is finite for the loss of each row being what it is: no larger than a factor of it."""
-        if not isinstance(values, Products) or not values.prove_finite(self.slope):
+        if not isinstance(values, Products) or not values.has_finite_factor(self.slope):
             return False
         each = self._each
         return each.ndim == 0 and bool(abs(each) <= 1)

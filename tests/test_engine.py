@@ -416,7 +416,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
         "huber",
         {"input": [1.0], "target": [1.0], "threads": 10**400},
         UsageError,
-        ("threads", "more"),
+        ("threads", "below a billion"),
     ),
     (
         "huber",

@@ -17,7 +17,7 @@ from losscli.cli.inputs import gather
 from losscli.cli.options import Common, Request
 from losscli.cli.progress import watched
 from losscli.cli.talk import on_terminal
-from losscli.errors import UsageError
+from losscli.errors import UsageError, brief
 
 if TYPE_CHECKING:
     from losscli.explanation import Explanation
@@ -197,7 +197,7 @@ def _rows(
                 f"--rows has {part!r}; expected {kind} counted from 0, like 0,7 or 0:3,1:2."
             )
         if any(numbers.is_huge(piece, 18) for piece in index):
-            raise UsageError(f"--rows has {numbers.shown(part)}; there are not so many rows.")
+            raise UsageError(f"--rows has {brief(part)}; there are not so many rows.")
         row = tuple(map(int, index))
         rows.append(row if len(row) > 1 else row[0])
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from losscli.errors import UsageError
+from losscli.errors import UsageError, brief
 
 
 def from_text(text: Any, kind: type) -> Any:
@@ -19,11 +19,11 @@ def real(flag: str, text: str) -> float:
     """The number given to the option `flag`."""
     found = _number(text)
     if found is None or isinstance(found, complex):
-        raise UsageError(f"{flag} is {text!r}; expected a number.")
+        raise UsageError(f"{flag} is {brief(text)}; expected a number.")
     try:
         return float(found)
     except OverflowError:
-        raise UsageError(f"{flag} is {shown(text)}; a float64 holds no number so large.") from None
+        raise UsageError(f"{flag} is {brief(text)}; a float64 holds no number so large.") from None
 
 
 def positive(flag: str, text: str | None, default: int | None = None) -> int | None:
@@ -31,20 +31,15 @@ def positive(flag: str, text: str | None, default: int | None = None) -> int | N
     if text is None:
         return default
     if is_huge(text):
-        raise UsageError(f"{flag} is {shown(text)}; expected a whole number below a billion.")
+        raise UsageError(f"{flag} is {brief(text)}; expected a whole number below a billion.")
     if not text.strip().isdecimal() or int(text) == 0:
-        raise UsageError(f"{flag} is {text!r}; expected a whole number, at least 1.")
+        raise UsageError(f"{flag} is {brief(text)}; expected a whole number, at least 1.")
     return int(text)
 
 
 def is_huge(text: str, digits: int = 9) -> bool:
     """Whether `text` is a whole number of more than so many digits."""
     return text.strip().isdecimal() and len(text.strip().lstrip("0")) > digits
-
-
-def shown(text: str) -> str:
-    """`text` in quotation marks, not too long."""
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 def _number(text: str) -> int | float | complex | None:

@@ -73,12 +73,12 @@ def reading(common: Common) -> Iterator[None]:
 @contextmanager
 def writing(result: Any, common: Common) -> Iterator[None]:
     """Shows how much of a result is written, unless the terminal itself shows it."""
-    values = result.values() if isinstance(result, Mapping) else [result]
-    size = sum(getattr(value, "nbytes", 0) for value in values)
-    to = "the answer" if common.output is None else _short(common.output)
     if common.output is None and on_terminal(sys.stdout):
         yield
         return
+    to = "the answer" if common.output is None else _short(common.output)
+    values = result.values() if isinstance(result, Mapping) else [result]
+    size = sum(getattr(value, "nbytes", 0) for value in values)
     with bar(f"writing {to}", size, common) as shown:
         if shown is None:
             yield

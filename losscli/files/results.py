@@ -220,17 +220,17 @@ def _json_list(array: NDArray[Any]) -> Iterator[bytes]:
     if array.size <= FEW:
         yield json.dumps(json_ready(array), allow_nan=False).encode()
         return
-    texts: Iterator[Iterator[bytes]]
-    if array[0].size > FEW:
-        texts = map(_json_list, array)
-    else:
-        dumped = (json.dumps(json_ready(part), allow_nan=False) for part in _parts(array))
-        texts = (iter([text[1:-1].encode()]) for text in dumped)
     begin = b"["
-    for text in texts:
-        yield begin
-        yield from text
-        begin = b", "
+    if array[0].size > FEW:
+        for item in array:
+            yield begin
+            yield from _json_list(item)
+            begin = b", "
+    else:
+        for part in _parts(array):
+            yield begin
+            yield json.dumps(json_ready(part), allow_nan=False)[1:-1].encode()
+            begin = b", "
     yield b"]"
 
 

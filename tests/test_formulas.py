@@ -235,6 +235,25 @@ CORNERS = {
         {"zero_infinity": True},
         "mean",
     ),
+    **{
+        f"{odd} in frame and class {at}, of {length} frames": of(
+            "ctc",
+            log_probs=[[[odd if (t, c) == at else -1.0 for c in range(3)]] for t in range(3)],
+            targets=[[1, 2]],
+            input_lengths=[length],
+            target_lengths=[2],
+        )
+        for odd in (NAN, INF)
+        for at, length in [((2, 1), 3), ((0, 0), 2), ((1, 0), 2), ((0, 2), 3)]
+    },
+    "inf in a sample that is impossible": of(
+        "ctc",
+        {"zero_infinity": True},
+        log_probs=[[[-1.0, -1.0, INF]], [[-1.0, -1.0, -1.0]]],
+        targets=[[2, 2]],
+        input_lengths=[2],
+        target_lengths=[2],
+    ),
     "raw scores overflow in float32": of(
         "ctc",
         log_probs=np.float32([[[0.0, 88.9]]]),
@@ -320,6 +339,7 @@ CORNERS = {
 @pytest.mark.parametrize("case", CORNERS.values(), ids=CORNERS)
 def test_corners(case: Case) -> None:
     check(case)
+    check(Case(case.loss, case.tensors, case.options, "sum"))  # and its gradient
 
 
 @pytest.mark.parametrize("loss", NAMES)

@@ -13,7 +13,7 @@ class Lesson:
     """The steps that are shown: the same recursions with plain probabilities, as they are on paper.
 
     Where these underflow, they are shown relative to each frame's most probable class; where that
-    underflows too, the lattice is left out.
+    underflows too, or meets inf - inf, the lattice is left out.
     """
 
     def __init__(
@@ -36,7 +36,10 @@ class Lesson:
         self.within = within
         self.alpha = self._forward()
         self.alike = self._alike()
-        self.shown = not ((self.alike < 1e-280) & np.isfinite(likelihood)).any()
+        underflows = (self.alike < 1e-280) & np.isfinite(likelihood)
+        # inf - inf, where the logarithms met none
+        strays = np.isnan(self.alike) & ~np.isnan(likelihood)
+        self.shown = not (underflows | strays).any()
 
     def value(self, loss: Array) -> None:
         show, (_, labels, skips, frames, ends) = self.show, self.lattice

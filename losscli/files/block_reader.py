@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 _LARGE_BLOCK = 4 << 20  # bytes
-_AT_A_TIME = 4  # blocks that are read while one is waited for
+_AT_A_TIME = 6  # blocks that are read while one is waited for
 
 
 class BlockReader:
@@ -79,22 +79,32 @@ class BlockReader:
         is_whole = block[-1:] == b"\n" and block[-2:-1] not in (b"\n", b" ")
         lines = block if is_whole else block.rstrip(b" \n") + b"\n"
         columns = sorted(set(picked))
-        data = (
-            lines
-            if len(columns) == self.width
-            else _only(columns, lines, self.separator, self.width)
-        )
-        found = None if data is None else self._decimals(data, len(columns), is_fast)
+        found = self._of(lines, columns, is_fast)
         if found is None or list(picked) == columns:
             return found
         return found[:, [columns.index(column) for column in picked]]
 
-    def _decimals(self, data: bytes, width: int, is_fast: bool) -> Array | None:
-        plain = data.replace(self.separator + b" ", self.separator) if b" " in data else data
-        found = fast.numbers(plain, self.separator, width) if is_fast else None
-        if found is None:
-            found = decimals.numbers(plain, self.separator, width)
+    def _of(self, lines: bytes, columns: list[int], is_fast: bool) -> Array | None:
+        """The numbers of these columns, which are in order."""
+        is_all = len(columns) == self.width
+        if is_fast:
+            found = fast.numbers(
+                self._plain(lines), self.separator, self.width, None if is_all else columns
+            )
+            if found is not None:
+                return found
+        data = lines if is_all else _only(columns, lines, self.separator, self.width)
+        if data is None:
+            return None
+        width = len(columns)
+        found = decimals.numbers(self._plain(data), self.separator, width)
         return _loaded(data, self.separator, width) if found is None else found
+
+    def _plain(self, lines: bytes) -> bytes:
+        """Lines without the blanks behind separators."""
+        if b" " not in lines:
+            return lines
+        return lines.replace(self.separator + b" ", self.separator)
 
 
 def _only(columns: list[int], data: bytes, separator: bytes, width: int) -> bytes | None:

@@ -41,8 +41,9 @@ class Blocks:
         first = stream.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)
         held: list[bytes | memoryview] = [first] if first else []
         while read := stream.read(_to_the_end_of_a_line(stream, self.size)):
+            newline = read.rfind(b"\n")
             # A \r at the very end may be the first half of a \r\n.
-            end = max(read.rfind(b"\n"), read.rfind(b"\r", 0, -1)) + 1
+            end = max(newline, read.rfind(b"\r", newline + 1, -1)) + 1
             held.append(memoryview(read)[:end] if 0 < end < len(read) else read)
             if end:
                 yield _unified(b"".join(held))  # which copies nothing where there is one part

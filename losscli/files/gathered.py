@@ -28,7 +28,7 @@ class Gathered:
         self.parts.append(array)
         self.size += array.size
         self.held += array.nbytes
-        if self.held >= stored.LARGE:
+        if self.scratch is not None or self.held >= stored.LARGE:
             self._write()
 
     def array(self, item: tuple[int, ...], origin: str) -> NDArray[Any] | Stored:

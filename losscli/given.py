@@ -29,10 +29,11 @@ def arrays_of(loss: Loss, tensors: Mapping[str, Any]) -> dict[str, Any]:
         if tensors.get(name) is None:
             continue
         array = as_array(loss.name, name, tensors[name])
-        holds = parameter.tensor.holds
-        kinds = "iu" if holds == "indices" else "fiuc" if parameter.tensor.complex else "fiu"
-        if array.dtype.kind not in kinds:
-            wanted = {"iu": "class indices", "fiu": "real numbers"}.get(kinds, "numbers")
+        tensor = parameter.tensor
+        kinds = "iu" if tensor.holds == "indices" else "fiu"
+        if array.dtype.kind not in kinds + "c" * tensor.complex + "b" * tensor.boolean:
+            real = "numbers" if tensor.complex else "real numbers"
+            wanted = "class indices" if tensor.holds == "indices" else real
             raise KindError(
                 f"{loss.name}: {name} holds {checks.kind_text(array)}; expected {wanted}."
             )

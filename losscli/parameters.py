@@ -61,6 +61,7 @@ class Tensor(NamedTuple):
     nan: bool = True  # whether NaN passes; it then shows in the result
     hint: str = ""  # what to do about a value outside the range
     complex: bool = False  # whether its numbers may be complex
+    boolean: bool = False  # whether booleans are taken, as 0 and 1: where PyTorch does so
     behind: Literal["", "log_softmax"] = ""  # the gradient is that of the input of this function
 
     @property

@@ -396,6 +396,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
     ),
     ("huber", {"input": ["a"], "target": [1.0]}, KindError, ("huber", "input", "words")),
     ("huber", {"input": [True], "target": [1.0]}, KindError, ("huber", "input", "booleans")),
+    ("bce", {"input": [0.5], "target": [True]}, KindError, ("bce", "target", "booleans")),
     ("huber", {"input": [1j], "target": [1.0]}, KindError, ("huber", "input", "complex")),
     *(
         (

@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from strategies import NUMBERS, Case, any_shapes, apart, cases
+from strategies import NUMBERS, Case, any_shapes, apart, cases, examples
 
-from losscli import LosscliError
+from losscli import KindError, LosscliError
 from losscli.losses import NAMES
 
 if os.environ.get("LOSSCLI_REQUIRE_TORCH") == "1":
     assert importlib.util.find_spec("torch"), "LOSSCLI_REQUIRE_TORCH is set, but there is no torch"
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-from golden.make import INF, NAN, REFUSED, TERMS, answer  # noqa: E402
+from golden.make import INF, NAN, REFUSED, TERMS, answer, of_pytorch  # noqa: E402
 
 TORCH = [loss for loss in NAMES if loss not in TERMS]  # the others have golden cases only
 
@@ -312,6 +312,28 @@ def test_blank_as_last_label(blank: int) -> None:
     assert not apart(ours[:-1], theirs[:-1], 1e-11)
     assert np.allclose(ours.sum(-1), 0, atol=1e-14)
     assert abs(theirs[-1].sum()) > 0.01
+
+
+BOOLEAN_INDICES = {("ctc", "targets")}  # which PyTorch takes; here they are a mistake
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("loss", TORCH)
+def test_booleans_are_taken_where_pytorch_takes_them(loss: str) -> None:
+    case = examples(loss)[0]
+    for name, array in case.tensors.items():
+        tensors = case.tensors | {name: np.asarray(np.abs(array) > 0.5)}
+        boolean = Case(loss, tensors, {}, "mean")
+        given = {n: torch.tensor(np.asarray(a)) for n, a in tensors.items()}
+        try:
+            theirs = of_pytorch(loss)(**given).numpy()
+        except RuntimeError:
+            theirs = None
+        if theirs is None or (loss, name) in BOOLEAN_INDICES:
+            with pytest.raises(KindError, match="booleans"):
+                boolean.compute()
+        else:
+            np.testing.assert_allclose(boolean.compute(), theirs, 1e-6, 1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("special", [NAN, INF])

@@ -54,7 +54,7 @@ def bce(
     ],
     weight: Annotated[
         Array | None,
-        Tensor("factor of each term", "(*)", differentiable=False, broadcasts="up"),
+        Tensor("factor of each term", "(*)", differentiable=False, broadcasts="up", boolean=True),
     ] = None,
     *,
     show: Show = quiet,

@@ -19,7 +19,7 @@ def bce_with_logits(
     target: Annotated[Array, Tensor("probability of the positive class", "(*)", broadcasts="no")],
     weight: Annotated[
         Array | None,
-        Tensor("factor of each term", "(*)", differentiable=False, broadcasts="up"),
+        Tensor("factor of each term", "(*)", differentiable=False, broadcasts="up", boolean=True),
     ] = None,
     pos_weight: Annotated[
         Array | None,

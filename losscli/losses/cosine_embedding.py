@@ -38,16 +38,26 @@ def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
         return
     none = {name: np.zeros(shape) for name, shape in shapes.items()}
     yield Guess("a cosine of 0 everywhere", none)
-    same = {name: np.full(shape, 1e15) for name, shape in shapes.items()}
+    far = 1e18 if tensors["input1"].dtype == np.float32 else 1e160  # beside which eps is nothing
+    same = {name: np.full(shape, far) for name, shape in shapes.items()}
     yield Guess("a cosine of 1 everywhere", same)
 
 
 def cosine_embedding(
-    input1: Annotated[Array, Tensor("the first of each pair", "(N, D) or (D)", predicted=True)],
-    input2: Annotated[Array, Tensor("the second of each pair", "(N, D) or (D)", predicted=True)],
+    input1: Annotated[
+        Array, Tensor("the first of each pair", "(N, D) or (D)", predicted=True, boolean=True)
+    ],
+    input2: Annotated[
+        Array, Tensor("the second of each pair", "(N, D) or (D)", predicted=True, boolean=True)
+    ],
     target: Annotated[
         Array,
-        Tensor("1: the pair belongs together; -1: it does not", "(N) or ()", differentiable=False),
+        Tensor(
+            "1: the pair belongs together; -1: it does not",
+            "(N) or ()",
+            differentiable=False,
+            boolean=True,
+        ),
     ],
     *,
     margin: Annotated[float, Option("how similar other pairs may be, from -1 to 1")] = 0.0,

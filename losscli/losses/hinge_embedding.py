@@ -28,7 +28,13 @@ def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
 def hinge_embedding(
     input: Annotated[Array, Tensor("distances of pairs", "(*)", predicted=True)],
     target: Annotated[
-        Array, Tensor("1: the pair belongs together; -1: it does not", "(*)", differentiable=False)
+        Array,
+        Tensor(
+            "1: the pair belongs together; -1: it does not",
+            "(*)",
+            differentiable=False,
+            boolean=True,
+        ),
     ],
     *,
     margin: Annotated[float, Option("how far apart other pairs should be")] = 1.0,

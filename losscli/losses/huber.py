@@ -16,7 +16,7 @@ from losscli.work import Gradients, Show, Terms, quiet
 
 def huber(
     input: Annotated[Array, Tensor("predictions", "(*)", predicted=True)],
-    target: Annotated[Array, Tensor("true values", "(*)")],
+    target: Annotated[Array, Tensor("true values", "(*)", boolean=True)],
     *,
     delta: Annotated[float, Option("where the parabola turns into a line", above=0)] = 1.0,
     show: Show = quiet,

@@ -13,8 +13,8 @@ from losscli.work import Gradients, Show, Terms, quiet
 
 
 def mse(
-    input: Annotated[Array, Tensor("predictions", "(*)", predicted=True)],
-    target: Annotated[Array, Tensor("true values", "(*)")],
+    input: Annotated[Array, Tensor("predictions", "(*)", predicted=True, boolean=True)],
+    target: Annotated[Array, Tensor("true values", "(*)", boolean=True)],
     *,
     show: Show = quiet,
 ) -> Annotated[Terms, Rows("(*)", guesses=constants)]:

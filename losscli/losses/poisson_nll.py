@@ -35,8 +35,10 @@ def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
 
 
 def poisson_nll(
-    input: Annotated[Array, Tensor("logarithms of predicted rates", "(*)", predicted=True)],
-    target: Annotated[Array, Tensor("true counts", "(*)")],
+    input: Annotated[
+        Array, Tensor("logarithms of predicted rates", "(*)", predicted=True, boolean=True)
+    ],
+    target: Annotated[Array, Tensor("true counts", "(*)", boolean=True)],
     *,
     log_input: Annotated[bool, Option("input holds logarithms of rates, not rates")] = True,
     full: Annotated[bool, Option("add Stirling's approximation of ln target!")] = False,

@@ -15,8 +15,8 @@ from losscli.work import Gradients, Show, Terms, quiet
 
 
 def smooth_l1(
-    input: Annotated[Array, Tensor("predictions", "(*)", predicted=True)],
-    target: Annotated[Array, Tensor("true values", "(*)")],
+    input: Annotated[Array, Tensor("predictions", "(*)", predicted=True, boolean=True)],
+    target: Annotated[Array, Tensor("true values", "(*)", boolean=True)],
     *,
     beta: Annotated[float, Option("where the parabola turns into a line", at_least=0)] = 1.0,
     show: Show = quiet,

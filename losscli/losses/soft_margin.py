@@ -27,7 +27,7 @@ def guesses(tensors: Tensors, options: Options) -> Iterator[Guess]:
 def soft_margin(
     input: Annotated[Array, Tensor("raw scores", "(*)", predicted=True)],
     target: Annotated[
-        Array, Tensor("labels 1 and -1", "(*)", differentiable=False, broadcasts="up")
+        Array, Tensor("labels 1 and -1", "(*)", differentiable=False, broadcasts="up", boolean=True)
     ],
     *,
     show: Show = quiet,

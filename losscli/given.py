@@ -34,8 +34,9 @@ def arrays_of(loss: Loss, tensors: Mapping[str, Any]) -> dict[str, Any]:
         if array.dtype.kind not in kinds + "c" * tensor.complex + "b" * tensor.boolean:
             real = "numbers" if tensor.complex else "real numbers"
             wanted = "class indices" if tensor.holds == "indices" else real
+            hint = " Write them as 0 and 1." if array.dtype.kind == "b" else ""
             raise KindError(
-                f"{loss.name}: {name} holds {checks.kind_text(array)}; expected {wanted}."
+                f"{loss.name}: {name} holds {checks.kind_text(array)}; expected {wanted}.{hint}"
             )
         arrays[name] = array
     return arrays

@@ -3,19 +3,21 @@
 A table of ten columns and one of a thousand, each with few digits and with all that a float64 has. All
 readers take turns in one process; each figure is the median of several turns. A ratio above 1 says that
 losscli is faster. `losscli` is with Polars where that is installed, `without` is without it. At last a
-table ten times as large, for those that are quick.
+table ten times as large, for those that are quick, and whole processes from it.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from timing import RUNS, in_turn
+from timing import RUNS, in_turn, processes, seconds
 
 from losscli.files import fast, read
 
@@ -72,27 +74,51 @@ def _without_polars(path: Path) -> Any:
         fast.is_there = is_there
 
 
-def rows(size: int) -> Iterator[str]:
+def rows(folder: Path, size: int) -> Iterator[str]:
     """The lines of a table of figures."""
     yield "| table | reader | MB/s | losscli is faster | without Polars it is |"
     yield "|---|---|--:|--:|--:|"
-    with tempfile.TemporaryDirectory() as folder:
-        for name, read_by in tables(Path(folder), size):
-            # the largest moves gigabytes of memory, and so is at the mercy of a virtual machine's host
-            taken = in_turn(read_by, 2 * RUNS + 1 if name == LARGEST else RUNS)
-            for reader, one in taken.items():
-                speed = (Path(folder) / TABLE).stat().st_size / one / 1e6
-                ratios = (
-                    f"{one / taken[ours]:.2f} ×" if ours in taken else ""
-                    for ours in ("losscli", "without")
-                )
-                yield f"| {name} | {reader} | {speed:.0f} | {' | '.join(ratios)} |"
+    for name, read_by in tables(folder, size):
+        # the largest moves gigabytes of memory, and so is at the mercy of a virtual machine's host
+        taken = in_turn(read_by, 2 * RUNS + 1 if name == LARGEST else RUNS)
+        for reader, one in taken.items():
+            speed = (folder / TABLE).stat().st_size / one / 1e6
+            ratios = (
+                f"{one / taken[ours]:.2f} ×" if ours in taken else ""
+                for ours in ("losscli", "without")
+            )
+            yield f"| {name} | {reader} | {speed:.0f} | {' | '.join(ratios)} |"
+
+
+def whole(folder: Path) -> Iterator[str]:
+    """From the largest table to a loss, as whole processes."""
+    if not importlib.util.find_spec("pandas"):
+        return
+    yield ""
+    yield "| mse, whole process | losscli | pandas and NumPy | ratio |"
+    yield "|---|--:|--:|--:|"
+    for what, input, target, theirs in (
+        ("ten columns beside 0", "", "0", "x"),
+        ("one column beside another", "#0", TABLE + "#1", "x[:, 0] - x[:, 1]"),
+    ):
+        columns = "" if target == "0" else ", usecols=[0, 1]"
+        code = (
+            f"import pandas; x = pandas.read_csv('{TABLE}', header=None{columns}).to_numpy()\n"
+            f"print((({theirs}) ** 2).mean())"
+        )
+        ours = [sys.executable, "-m", "losscli", "compute", "mse", "--input", TABLE + input]
+        commands = {"ours": [*ours, "--target", target], "theirs": [sys.executable, "-c", code]}
+        taken = processes(commands, folder)
+        times = " | ".join(map(seconds, taken.values()))
+        yield f"| {what} | {times} | {taken['theirs'] / taken['ours']:.2f} × |"
 
 
 def section() -> list[str]:
-    """The table of figures."""
+    """The tables of figures."""
     found = []
-    for row in rows(MEGABYTES * 1_000_000):
-        print(row, flush=True)
-        found.append(row)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for row in chain(rows(folder, MEGABYTES * 1_000_000), whole(folder)):
+            print(row, flush=True)
+            found.append(row)
     return found

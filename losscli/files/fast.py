@@ -72,8 +72,9 @@ def _some(
     shorter; then separators tell whether one is longer, which Polars overlooks."""
     if width > WIDE:
         return None
-    kinds = {str(i): kind if i in columns else polars.String for i in range(width)}
     last = width - 1
+    kinds = dict.fromkeys(map(str, range(width)), polars.String)
+    kinds.update(dict.fromkeys(map(str, columns), kind))
     found = _table(polars, data, separator, kinds, sorted({*columns, last}))
     separators = np.count_nonzero(np.frombuffer(data, np.uint8) == ord(separator))
     if found is None or found[str(last)].null_count() or separators != len(found) * last:

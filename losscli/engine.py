@@ -332,12 +332,17 @@ class Problem:
                 )
         return tuple(dict.fromkeys(names))
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the result."""
+        return self.rows if self.reduction == "none" else ()
+
     # ---- shares
 
     def share(self, grad_output: Any = None) -> Share:
         """Each term's share in the result."""
         above = np.asarray(1.0 if grad_output is None else grad_output)
-        shape = self.rows if self.reduction == "none" else ()
+        shape = self.shape
         if above.dtype.kind not in "fiu":
             raise KindError(
                 f"{self.loss.name}: grad_output holds {checks.kind_text(above)}; expected numbers."

@@ -458,6 +458,33 @@ def test_an_ending_is_refused_before_any_worker_is_asked(losscli: Losscli, tmp_p
     assert done.code == 2 and is_one_sentence(done.err, "r.npz ends with .npz"), done.err
 
 
+TRIPLE = ("--anchor", "1,2", "--positive", "1,2", "--negative", "1,2")
+CUBE = ("--input", "[[[1, 2]]]", "--target", "[[[1, 2]]]")
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "said"),
+    [
+        (("grad", "triplet-margin", *TRIPLE), "y.csv", ("csv", "anchor", "json")),
+        (("grad", "triplet-margin", *TRIPLE), "y.npy", ("npy", "anchor", "--wrt")),
+        (("grad", "mse", *CUBE), "y.csv", ("csv", "(1, 1, 2)", "npy")),
+        (("compute", "mse", *CUBE, "--reduction", "none"), "y.tsv", ("tsv", "(1, 1, 2)", "npy")),
+    ],
+)
+def test_what_a_format_cannot_hold_is_not_computed(
+    losscli: Losscli,
+    words: tuple[str, ...],
+    name: str,
+    said: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("losscli.engine.Problem.run", None)
+    code, _, err = losscli(*words, "--output", tmp_path / name)
+    assert code == 2 and is_one_sentence(err, *said), err
+    assert not [*tmp_path.iterdir()]
+
+
 def test_npy_is_not_for_a_terminal(losscli: Losscli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Terminal())
     code, _, err = losscli("compute", *HUBER, "--format", "npy")

@@ -76,7 +76,7 @@ def _print(problem: Problem, request: Request, output: Output) -> None:
     if output.partial:
         deliver_record(_record(problem, request), request.common)
         return
-    with delivery(problem, output.form, request.common) as deliver:
+    with delivery(problem, output.form, request.common, problem.shape) as deliver:
         with watched(problem, request.common):
             value = problem.value()
         for warning in problem.warnings:

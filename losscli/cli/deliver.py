@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +14,27 @@ from losscli.errors import UsageError
 if TYPE_CHECKING:
     from losscli.cli.options import Common
     from losscli.engine import Problem
+    from losscli.files.results import Shape
     from losscli.record import Record
 
 
 @contextmanager
 def delivery(
-    problem: Problem | None, form: str | None, common: Common
+    problem: Problem | None,
+    form: str | None,
+    common: Common,
+    shape: Shape | Mapping[str, Shape] = (),
 ) -> Iterator[Callable[[Any], None]]:
     """What takes a result, a value or the gradients of a problem, to where it was asked for.
 
-    It is there before anything is computed, so that a file that may not be written costs no time, and a
-    large array is made where it is to lie. Without `form` the format is that of the file's ending.
+    It is there before anything is computed, so that a file that may not be written, or not hold a result
+    of that shape, costs no time, and a large array is made where it is to lie. Without `form` the format
+    is that of the file's ending.
     """
+    from losscli.files.results import refuse
+
+    form = result_form(form, common)
+    refuse(shape, form)
     with _destination(problem, form, common) as write:
 
         def deliver(result: Any) -> None:
@@ -37,14 +46,13 @@ def delivery(
 
 @contextmanager
 def _destination(
-    problem: Problem | None, form: str | None, common: Common
+    problem: Problem | None, form: str, common: Common
 ) -> Iterator[Callable[[Any], None]]:
     """What writes a result."""
     from losscli import stored
     from losscli.files.results import InPlace, is_device, opened, pieces
 
     path = _path(common)
-    form = result_form(form, common)
     if problem is not None:
         problem.zeros = stored.zeros
     if path is None:

@@ -55,7 +55,8 @@ def grad(
     problem = gather(request).problem
     names = _wanted(wrt)
     above = _read_above(grad_output, request.common.stdin_format)
-    with delivery(problem, form, request.common) as deliver:
+    shapes = {name: problem.tensors[name].shape for name in problem.wrt(names)}
+    with delivery(problem, form, request.common, shapes) as deliver:
         with watched(problem, request.common):
             gradients = problem.gradient(names, above)
         for warning in problem.warnings:

@@ -26,6 +26,7 @@ __all__ = [
     "json_ready",
     "opened",
     "pieces",
+    "refuse",
     "text_of_number",
     "watcher",
     "write",
@@ -33,6 +34,7 @@ __all__ = [
 
 WRITTEN = ("text", "json", "yaml", "csv", "tsv", "npy")
 Result = Any  # a NumPy scalar, an array, or a mapping of arrays by name
+Shape = tuple[int, ...]
 
 FEW = 65_536  # numbers that are made text at once
 NPY_STEP = 1 << 20  # numbers that are written at once
@@ -96,6 +98,26 @@ def json_ready(obj: Any) -> Any:
     return text_of_number(obj) if isinstance(obj, complex) else obj
 
 
+def refuse(shape: Shape | Mapping[str, Shape], form: str) -> None:
+    """UsageError where a format cannot hold an array of that shape, or arrays by name."""
+    if isinstance(shape, Mapping):
+        if len(shape) > 1:
+            if form in ("csv", "tsv", "npy"):
+                remedy = "choose one with --wrt" if form == "npy" else "take --format json"
+                raise UsageError(
+                    f"{form} holds one array, but there are {len(shape)} ({', '.join(shape)}); {remedy}."
+                )
+            return
+        if form == "text":
+            return  # with headings
+        (shape,) = shape.values()
+    if len(shape) > 2 and form in ("text", "csv", "tsv"):
+        raise UsageError(
+            f"{form} holds up to 2 dimensions, but the result has shape {shape}; "
+            f"take --format json or npy."
+        )
+
+
 def format_result(result: Result, form: str) -> bytes:
     """A result in the format `form`, whole."""
     return b"".join(pieces(result, form))
@@ -104,15 +126,17 @@ def format_result(result: Result, form: str) -> bytes:
 def pieces(result: Result, form: str) -> Iterator[bytes]:
     """A result in the format `form`: one of `WRITTEN`, with a newline at the end.
 
-    It comes piece by piece, so that what is written takes no memory of its own. UsageError, before the
-    first piece, when the format cannot hold it; the message says which one can.
+    It comes piece by piece, so that what is written takes no memory of its own. UsageError when the
+    format cannot hold it, as from `refuse`; the message says which one can.
     """
-    if isinstance(result, Mapping) and len(result) == 1:
+    by_name = isinstance(result, Mapping)
+    refuse({n: np.shape(a) for n, a in result.items()} if by_name else np.shape(result), form)
+    if by_name and len(result) == 1:
         (only,) = result.values()
         if form != "text" or np.ndim(only) <= 2:  # text needs headings for more
             result = only
     if form in ("csv", "tsv"):
-        return _table(result, form)
+        return _rows(result, form)
     return {"text": _text, "json": _json, "yaml": _yaml, "npy": _npy}[form](result)
 
 
@@ -163,23 +187,9 @@ def _text(result: Result) -> Iterator[bytes]:
             between = b"\n"
 
 
-def _table(result: Result, form: str) -> Iterator[bytes]:
-    if isinstance(result, Mapping):
-        raise UsageError(
-            f"{form} holds one array, but there are {len(result)} ({', '.join(result)}); "
-            f"take --format json."
-        )
-    yield from _rows(result, form)
-
-
 def _rows(result: Any, form: str) -> Iterator[bytes]:
     """One value a line for a 1-D array, rows for 2-D with commas, or the tabs of TSV, between them."""
     array = np.asarray(result)
-    if array.ndim > 2:
-        raise UsageError(
-            f"{form} holds up to 2 dimensions, but the result has shape {array.shape}; "
-            f"take --format json or npy."
-        )
     if array.ndim == 0:
         yield f"{text_of_number(array)}\n".encode()
         return
@@ -265,11 +275,6 @@ def _flow(value: Any) -> str:
 
 
 def _npy(result: Result) -> Iterator[bytes]:
-    if isinstance(result, Mapping):
-        raise UsageError(
-            f"npy holds one array, but there are {len(result)} ({', '.join(result)}); "
-            f"choose one with --wrt."
-        )
     array = np.asarray(result)
     yield _npy_header(array.shape, array.dtype)
     for part in _parts(array.reshape(-1), NPY_STEP):

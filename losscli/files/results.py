@@ -101,7 +101,7 @@ def json_ready(obj: Any) -> Any:
 def refuse(shape: Shape | Mapping[str, Shape], form: str) -> None:
     """UsageError where a format cannot hold an array of that shape, or arrays by name."""
     if isinstance(shape, Mapping):
-        if len(shape) > 1:
+        if len(shape) != 1:
             if form in ("csv", "tsv", "npy"):
                 remedy = "choose one with --wrt" if form == "npy" else "take --format json"
                 raise UsageError(

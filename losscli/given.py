@@ -32,8 +32,8 @@ def arrays_of(loss: Loss, tensors: Mapping[str, Any]) -> dict[str, Any]:
         tensor = parameter.tensor
         kinds = "iu" if tensor.holds == "indices" else "fiu"
         if array.dtype.kind not in kinds + "c" * tensor.complex + "b" * tensor.boolean:
-            real = "numbers" if tensor.complex else "real numbers"
-            wanted = "class indices" if tensor.holds == "indices" else real
+            numbers = "numbers" if tensor.complex else "real numbers"
+            wanted = "class indices" if tensor.holds == "indices" else numbers
             hint = " Write them as 0 and 1." if array.dtype.kind == "b" else ""
             raise KindError(
                 f"{loss.name}: {name} holds {checks.kind_text(array)}; expected {wanted}.{hint}"

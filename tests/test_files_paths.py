@@ -178,14 +178,15 @@ def reader(request, monkeypatch):
     return READERS[request.param]
 
 
+def texts_of(most: int) -> list[str]:
+    """All texts of up to so many of the characters that numbers are made of."""
+    return ["".join(text) for size in range(most + 1) for text in product("1.e+-0", repeat=size)]
+
+
 @pytest.mark.parametrize("reader", READERS, indirect=True)
 def test_no_reader_takes_for_a_number_what_is_none(reader):
     """All texts of up to five of the characters that numbers are made of."""
-    alphabet = "1.e+-0"
-    texts = [""]
-    for _ in range(5 if reader is decimals.numbers else 4):
-        texts = [text + character for text in texts for character in alphabet] + texts
-    for text in {*texts}:
+    for text in texts_of(5 if reader is decimals.numbers else 4):
         found = reader(f"1.5,{text}\n".encode(), b",", 2)
         if found is not None:
             expected = number(text)
@@ -196,10 +197,7 @@ def test_no_reader_takes_for_a_number_what_is_none(reader):
 def test_one_column_is_taken_for_numbers_only_where_it_is():
     """All texts of up to four of the characters that numbers are made of, between two words."""
     pytest.importorskip("polars")
-    texts = [""]
-    for _ in range(4):
-        texts = [text + character for text in texts for character in "1.e+-0"] + texts
-    for text in {*texts}:
+    for text in texts_of(4):
         found = fast.numbers(f"x,{text},y\n".encode(), b",", 3, [1])
         if found is not None:
             expected = number(text)

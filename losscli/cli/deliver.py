@@ -31,10 +31,10 @@ def delivery(
     of that shape, costs no time, and a large array is made where it is to lie. Without `form` the format
     is that of the file's ending.
     """
-    from losscli.files.results import refuse
+    from losscli.files.results import refuse_shape
 
     form = result_form(form, common)
-    refuse(shape, form)
+    refuse_shape(shape, form)
     with _destination(problem, form, common) as write:
 
         def deliver(result: Any) -> None:

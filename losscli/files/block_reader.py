@@ -86,17 +86,15 @@ class BlockReader:
 
     def _of(self, lines: bytes, columns: list[int], is_fast: bool) -> Array | None:
         """The numbers of these columns, which are in order."""
-        is_all = len(columns) == self.width
         if is_fast:
-            found = fast.numbers(
-                self._plain(lines), self.separator, self.width, None if is_all else columns
-            )
+            found = fast.numbers(self._plain(lines), self.separator, self.width, columns)
             if found is not None:
                 return found
+        width = len(columns)
+        is_all = width == self.width
         data = lines if is_all else _only(columns, lines, self.separator, self.width)
         if data is None:
             return None
-        width = len(columns)
         found = decimals.numbers(self._plain(data), self.separator, width)
         return _loaded(data, self.separator, width) if found is None else found
 

@@ -30,17 +30,19 @@ def is_there() -> bool:
 def numbers(
     data: bytes, separator: bytes, width: int, columns: Sequence[int] | None = None
 ) -> NDArray[Any] | None:
-    """As `decimals.numbers`, of some columns or of all; None also where Polars is not sure."""
+    """As `decimals.numbers`, of all columns or of some; None also where Polars is not sure."""
     polars: Any = importlib.import_module("polars")
-    sample = _sample(data, separator, columns)
+    picked = range(width) if columns is None else columns
+    is_all = len(picked) == width
+    # of some columns the first fields; Polars then finds whether the others are alike
+    sample = data if is_all else _first_fields(data, separator, picked)
     is_whole = not any(mark in sample for mark in (b".", b"e", b"E"))
     kind = polars.Int64 if is_whole else polars.Float64
     try:
-        if columns is not None:
-            found = _some(polars, data, separator, width, kind, columns)
+        if width <= WIDE:
+            found = _columns(polars, data, separator, width, kind, picked)
         else:
-            read = _columns if width <= WIDE else _fields
-            found = read(polars, data, separator, width, kind)
+            found = _fields(polars, data, separator, width, kind) if is_all else None
     except polars.exceptions.PolarsError:
         return None
     if found is None or any(found.null_count().row(0)):
@@ -48,57 +50,38 @@ def numbers(
     array: NDArray[Any] = found.to_numpy(order="c")
     if is_whole and b"-0" in data and not array.all():
         return None  # a zero with a sign is no integer
-    return array.reshape(-1, width if columns is None else len(columns))
+    return array.reshape(-1, len(picked))
 
 
-def _sample(data: bytes, separator: bytes, columns: Sequence[int] | None) -> bytes:
-    """What tells whether there are only integers: everything; of some columns the first fields, as
-    Polars then finds whether the others are alike."""
-    if columns is None:
-        return data
-    first = data[: data.index(b"\n")].split(separator)
-    return b"".join(first[i] for i in columns if i < len(first))
+def _first_fields(data: bytes, separator: bytes, columns: Sequence[int]) -> bytes:
+    fields = data[: data.index(b"\n")].split(separator)
+    return b"".join(fields[i] for i in columns if i < len(fields))
 
 
-def _columns(polars: Any, data: bytes, separator: bytes, width: int, kind: Any) -> Any:
-    """A table of so many columns. Where a line is shorter something is null, a longer one is an error."""
-    return _table(polars, data, separator, dict.fromkeys(map(str, range(width)), kind))
-
-
-def _some(
+def _columns(
     polars: Any, data: bytes, separator: bytes, width: int, kind: Any, columns: Sequence[int]
 ) -> Any:
-    """Some of the columns. In the last one, which is read with them, nothing is null where no line is
-    shorter; then separators tell whether one is longer, which Polars overlooks."""
-    if width > WIDE:
-        return None
-    last = width - 1
-    kinds = dict.fromkeys(map(str, range(width)), polars.String)
-    kinds.update(dict.fromkeys(map(str, columns), kind))
-    found = _table(polars, data, separator, kinds, sorted({*columns, last}))
-    separators = np.count_nonzero(np.frombuffer(data, np.uint8) == ord(separator))
-    if found is None or found[str(last)].null_count() or separators != len(found) * last:
-        return None
-    return found.select(map(str, columns))
-
-
-def _table(
-    polars: Any,
-    data: bytes,
-    separator: bytes,
-    kinds: dict[str, Any],
-    columns: Sequence[int] | None = None,
-) -> Any:
+    """Columns of a table. Where a line is shorter something is null in the last one, which is always
+    read; a longer line is an error, but overlooked where not all are read: the separators tell then."""
     if data[:1].isspace():
         return None  # Polars does not count blank lines at the start
-    return polars.read_csv(
+    is_all, last = len(columns) == width, width - 1
+    kinds = dict.fromkeys(map(str, range(width)), polars.String)
+    kinds |= dict.fromkeys(map(str, columns), kind)
+    found = polars.read_csv(
         data,
         has_header=False,
         schema=kinds,
-        columns=columns,
+        columns=None if is_all else sorted({*columns, last}),
         separator=separator.decode(),
         quote_char=None,
     )
+    if is_all:
+        return found
+    separators = np.count_nonzero(np.frombuffer(data, np.uint8) == ord(separator))
+    if found[str(last)].null_count() or separators != len(found) * last:
+        return None
+    return found.select(map(str, columns))
 
 
 def _fields(polars: Any, data: bytes, separator: bytes, width: int, kind: Any) -> Any:

@@ -26,7 +26,7 @@ __all__ = [
     "json_ready",
     "opened",
     "pieces",
-    "refuse",
+    "refuse_shape",
     "text_of_number",
     "watcher",
     "write",
@@ -98,7 +98,7 @@ def json_ready(obj: Any) -> Any:
     return text_of_number(obj) if isinstance(obj, complex) else obj
 
 
-def refuse(shape: Shape | Mapping[str, Shape], form: str) -> None:
+def refuse_shape(shape: Shape | Mapping[str, Shape], form: str) -> None:
     """UsageError where a format cannot hold an array of that shape, or arrays by name."""
     if isinstance(shape, Mapping):
         if len(shape) != 1:
@@ -127,10 +127,10 @@ def pieces(result: Result, form: str) -> Iterator[bytes]:
     """A result in the format `form`: one of `WRITTEN`, with a newline at the end.
 
     It comes piece by piece, so that what is written takes no memory of its own. UsageError when the
-    format cannot hold it, as from `refuse`; the message says which one can.
+    format cannot hold it, as from `refuse_shape`; the message says which one can.
     """
     by_name = isinstance(result, Mapping)
-    refuse({n: np.shape(a) for n, a in result.items()} if by_name else np.shape(result), form)
+    refuse_shape({n: np.shape(a) for n, a in result.items()} if by_name else np.shape(result), form)
     if by_name and len(result) == 1:
         (only,) = result.values()
         if form != "text" or np.ndim(only) <= 2:  # text needs headings for more

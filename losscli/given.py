@@ -69,9 +69,14 @@ def computing_type(loss: Loss, arrays: Mapping[str, Any], dtype: str) -> np.dtyp
 
 
 def as_array(loss: str, name: str, value: Any) -> Any:
-    """A value as an array; ShapeError where its rows have different lengths."""
+    """A value as an array; ShapeError where its rows have different lengths, KindError where some of
+    its numbers are masked, which would count all the same."""
     if isinstance(value, Stored):
         return value
+    if type(value) is not np.ndarray and np.ma.is_masked(value):
+        raise KindError(
+            f"{loss}: {name} has masked numbers; fill them in, or leave their rows out."
+        )
     try:
         array = np.asarray(value)
     except ValueError:

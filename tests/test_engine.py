@@ -396,6 +396,12 @@ REFUSED: list[tuple[str, dict[str, Any], type[LosscliError], tuple[str, ...]]] =
     ),
     ("huber", {"input": ["a"], "target": [1.0]}, KindError, ("huber", "input", "words")),
     ("huber", {"input": [True], "target": [1.0]}, KindError, ("huber", "input", "booleans")),
+    (
+        "huber",
+        {"input": np.ma.array([1.0, 2.0], mask=[False, True]), "target": [1.0, 2.0]},
+        KindError,
+        ("huber", "input", "masked"),
+    ),
     ("bce", {"input": [0.5], "target": [True]}, KindError, ("bce", "target", "booleans")),
     ("huber", {"input": [1j], "target": [1.0]}, KindError, ("huber", "input", "complex")),
     *(
